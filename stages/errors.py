@@ -1,0 +1,28 @@
+"""What the person sees when something is wrong: one message, no traceback, exit code 1."""
+
+import sys
+from collections.abc import Callable
+
+
+class SpriteLoraError(Exception):
+    """A mistake that the user can put right.
+
+    The message says which file (and line), what was found and what is allowed; `hint` says what to do next.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message}\n  -> {self.hint}" if self.hint else message
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call a stage's `main`; turn a SpriteLoraError into one message on stderr and exit code 1."""
+    try:
+        main()
+    except SpriteLoraError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,78 @@
+"""Files that are written whole or not at all, and hashes of files and folders."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name in the folder of `path`; on success it is synced and renamed to `path`.
+
+    A process that dies in between leaves the old file, never half a new one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` to `path` as UTF-8 with its line ends as they are, whole or not at all."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON in the order given, with a final newline."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def canonical_json(content: Any) -> str:
+    """One spelling per value: keys sorted, no spaces. For hashing and for metadata."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_text(text: str) -> str:
+    """SHA-256 of a text's UTF-8 bytes, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_set(hashes: dict[str, str]) -> str:
+    """One hash for a set of named hashes, independent of their order."""
+    return sha256_text(canonical_json(hashes))
+
+
+def sha256_tree(root: Path, skip: tuple[str, ...] = ()) -> str:
+    """One hash for a file, or for the relative names and contents of all files below a folder.
+
+    `skip` are file-name suffixes that do not count.
+    """
+    if root.is_file():
+        return sha256(root)
+    files = sorted(path for path in root.rglob("*") if path.is_file() and not path.name.endswith(skip or ("\0",)))
+    return sha256_set({path.relative_to(root).as_posix(): sha256(path) for path in files})

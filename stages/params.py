@@ -1,0 +1,112 @@
+"""params.yaml, read into frozen, typed sections.
+
+Each stage writes its own section as a class in `stages/<stage>/params.py`; a stage that needs a value reads just that
+section, `load(Train)`, so that no stage depends on code that it does not use.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stages.errors import SpriteLoraError
+
+FILE = Path("params.yaml")
+
+
+class Section(BaseModel):
+    """One section of params.yaml. Unknown keys are refused, values cannot change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: ClassVar[str]
+    """The section's key in params.yaml: the stage's name."""
+
+
+class Paths(Section):
+    """Where everything lies, relative to the folder of params.yaml. dvc.yaml and the Snakefile read the same values."""
+
+    key = "paths"
+
+    data: Path = Field(description="folder of sprites, flat, *.png")
+    captions: Path = Field(description="folder of captions, flat, *.txt, one per sprite, same stem")
+    base: Path = Field(description="base model: a diffusers folder or one .safetensors file, local so that it is hashed")
+    dataset: Path = Field(description="what `package` writes")
+    checkpoints: Path = Field(description="what `train` writes")
+    samples: Path = Field(description="what `sample` writes")
+    selected: Path = Field(description="what `select` writes")
+    finished: Path = Field(description="what `finish` writes")
+    reports: Path = Field(description="small results that are kept in Git")
+    state: Path = Field(description="resume state of `train`, keyed by fingerprint; no stage's output")
+    logs: Path = Field(description="clocks, devices, library chatter; never hashed")
+
+
+S = TypeVar("S", bound=Section)
+
+
+def load(section: type[S], file: Path = FILE) -> S:
+    """Read one section.
+
+    Raises SpriteLoraError, with the line, for a missing section, an unknown key or a value that is not allowed.
+    """
+    content, lines = read(file)
+    if section.key not in content:
+        raise SpriteLoraError(
+            f"{file}: section `{section.key}` is missing", f"copy it from a preset: presets/*.yaml hold every section"
+        )
+    problems = section_problems(section, content[section.key])
+    if problems:
+        listed = "\n".join(f"{file}:{lines.get(where, lines[(section.key,)])}: {what}" for where, what in problems)
+        raise SpriteLoraError(listed, f"the keys, types and defaults are described in {file} and presets/")
+    return section.model_validate(content[section.key])
+
+
+def section_problems(section: type[Section], content: Any) -> list[tuple[tuple[str, ...], str]]:
+    """Everything wrong with one section's content: (key path, message) pairs, empty when all is well."""
+    try:
+        section.model_validate(content if content is not None else {})
+    except ValidationError as error:
+        return [_explain(section, detail) for detail in error.errors()]
+    return []
+
+
+def _explain(section: type[Section], detail: Any) -> tuple[tuple[str, ...], str]:
+    where = (section.key, *(str(part) for part in detail["loc"]))
+    dotted = ".".join(where)
+    if detail["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(where[-1], section.model_fields, n=1)
+        return where, f"unknown key `{dotted}`" + (f"; did you mean `{near[0]}`?" if near else "")
+    if detail["type"] == "missing":
+        return where[:-1], f"key `{dotted}` is missing"
+    message = detail["msg"][0].lower() + detail["msg"][1:]
+    return where, f"`{dotted}` is {detail['input']!r}: {message}"
+
+
+def read(file: Path = FILE) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+    """The file's content and the line (from 1) of each key path. Raises SpriteLoraError where it is not YAML."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except FileNotFoundError:
+        raise SpriteLoraError(f"{file} is not here", "run from the project's folder, or cp presets/sd15.yaml params.yaml") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SpriteLoraError(f"{file} is not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise SpriteLoraError(f"{file} holds no sections", "start from a preset: cp presets/sd15.yaml params.yaml")
+    lines: dict[tuple[str, ...], int] = {}
+    _mark_lines(root, (), lines)
+    return content, lines
+
+
+def _mark_lines(node: yaml.Node, where: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            lines[(*where, str(key.value))] = key.start_mark.line + 1
+            _mark_lines(value, (*where, str(key.value)), lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[(*where, str(index))] = value.start_mark.line + 1
+            _mark_lines(value, (*where, str(index)), lines)
