@@ -10,12 +10,17 @@ def saved_epochs(max_train_epochs: int, save_every_n_epochs: int) -> list[int]:
 
 
 def file_name(output_name: str, epoch: int, max_train_epochs: int) -> str:
-    """`<name>-000003.safetensors`; the last epoch's file has no number (sd-scripts `get_epoch_ckpt_name`, `get_last_ckpt_name`)."""
+    """`<name>-000003.safetensors`; the last epoch's file has no number.
+
+    Source: sd-scripts `get_epoch_ckpt_name`, `get_last_ckpt_name`.
+    """
     last = epoch == max_train_epochs
     return f"{output_name}.safetensors" if last else f"{output_name}-{epoch:06d}.safetensors"
 
 
-def checkpoint_files(folder: Path, output_name: str, max_train_epochs: int, save_every_n_epochs: int) -> dict[int, Path]:
+def checkpoint_files(
+    folder: Path, output_name: str, max_train_epochs: int, save_every_n_epochs: int
+) -> dict[int, Path]:
     """Epoch to file, in order, for every checkpoint that a whole run leaves in `folder`."""
     epochs = saved_epochs(max_train_epochs, save_every_n_epochs)
     return {epoch: folder / file_name(output_name, epoch, max_train_epochs) for epoch in epochs}

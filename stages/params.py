@@ -32,7 +32,9 @@ class Paths(Section):
 
     data: Path = Field(description="folder of sprites, flat, *.png")
     captions: Path = Field(description="folder of captions, flat, *.txt, one per sprite, same stem")
-    base: Path = Field(description="base model: a diffusers folder or one .safetensors file, local so that it is hashed")
+    base: Path = Field(
+        description="base model: a diffusers folder or one .safetensors file, local so that it is hashed"
+    )
     dataset: Path = Field(description="what `package` writes")
     checkpoints: Path = Field(description="what `train` writes")
     samples: Path = Field(description="what `sample` writes")
@@ -54,7 +56,7 @@ def load(section: type[S], file: Path = FILE) -> S:
     content, lines = read(file)
     if section.key not in content:
         raise SpriteLoraError(
-            f"{file}: section `{section.key}` is missing", f"copy it from a preset: presets/*.yaml hold every section"
+            f"{file}: section `{section.key}` is missing", "copy it from a preset: presets/*.yaml hold every section"
         )
     problems = section_problems(section, content[section.key])
     if problems:
@@ -91,7 +93,9 @@ def read(file: Path = FILE) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]
         content = yaml.safe_load(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except FileNotFoundError:
-        raise SpriteLoraError(f"{file} is not here", "run from the project's folder, or cp presets/sd15.yaml params.yaml") from None
+        raise SpriteLoraError(
+            f"{file} is not here", "run from the project's folder, or cp presets/sd15.yaml params.yaml"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SpriteLoraError(f"{file} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
@@ -101,7 +105,7 @@ def read(file: Path = FILE) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]
     return content, lines
 
 
-def _mark_lines(node: yaml.Node, where: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
+def _mark_lines(node: yaml.Node | None, where: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             lines[(*where, str(key.value))] = key.start_mark.line + 1
