@@ -19,10 +19,23 @@ class SpriteLoraError(Exception):
         return f"{message}\n  -> {self.hint}" if self.hint else message
 
 
+RESTORE = "DVC clears a stage's old results before it runs; the last ones are back with: dvc checkout; git checkout -- reports"
+
+
 def run(main: Callable[[], None]) -> None:
-    """Call a stage's `main`; turn a SpriteLoraError into one message on stderr and exit code 1."""
+    """Call a tool's `main`; turn a SpriteLoraError into one message on stderr and exit code 1."""
     try:
         main()
     except SpriteLoraError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def run_stage(main: Callable[[], None]) -> None:
+    """Call a stage's `main` as `run` does; whatever stops it, say how to bring the last results back."""
+    try:
+        run(main)
+    except BaseException as stopped:
+        if not (isinstance(stopped, SystemExit) and not stopped.code):
+            print(f"  -> {RESTORE}", file=sys.stderr)
+        raise

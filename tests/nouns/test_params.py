@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import pytest
 from pydantic import Field
 
@@ -63,14 +60,3 @@ def test_all_mistakes_of_a_section_in_one_message(params):
 def test_no_params_file_is_said_plainly(tmp_path):
     with pytest.raises(SpriteLoraError, match="is not here"):
         load(Sample, tmp_path / "params.yaml")
-
-
-def test_a_users_mistake_shows_no_traceback():
-    program = """
-from stages.errors import SpriteLoraError, run
-def main(): raise SpriteLoraError("what", "do this")
-run(main)
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr == "error: what\n  -> do this\n"
