@@ -1,0 +1,94 @@
+"""CLIP tokens of a text, counted exactly, without torch.
+
+SD1.5's tokenizer and both of SDXL's split text in the same way, so one count holds for all.
+"""
+
+import json
+from pathlib import Path
+
+from tokenizers import (  # type: ignore[import-untyped]
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    normalizers,
+    pre_tokenizers,
+)
+from tokenizers.models import BPE  # type: ignore[import-untyped]
+
+from stages.errors import SpriteLoraError
+
+CARRIED = Path(__file__).resolve().parents[1] / "models" / "nano" / "tokenizer"
+"""CLIP's tokenizer as the project carries it: for base models of one file, which hold none."""
+
+SPLIT = r"""'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
+
+
+class ClipTokenizer:
+    """CLIP's byte-pair encoding."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def token_ids(self, text: str) -> list[int]:
+        """Ids without BOS and EOS; as many as there are, nothing is cut."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def count(self, text: str) -> int:
+        """Tokens without BOS and EOS: what kohya's max_token_length of 75, 150 or 225 is compared with."""
+        return len(self.token_ids(text))
+
+    def counts(self, texts: list[str]) -> list[int]:
+        """`count` of each text."""
+        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+    def cut(self, text: str, limit: int) -> tuple[str, str]:
+        """What the first `limit` tokens hold, and the rest that training would never see; together they are `text`."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        if len(encoding.ids) <= limit:
+            return text, ""
+        at = encoding.offsets[limit][0] if limit else 0
+        return text[:at], text[at:]
+
+
+def load_tokenizer(base: Path) -> ClipTokenizer:
+    """The tokenizer of a diffusers folder; the carried CLIP one for a base model of one file.
+
+    Raises SpriteLoraError where the folder holds none.
+    """
+    folder = base / "tokenizer" if base.is_dir() else CARRIED
+    if (folder / "tokenizer.json").is_file():
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return ClipTokenizer(tokenizer)
+    if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
+        return ClipTokenizer(_from_vocabulary(folder))
+    raise SpriteLoraError(
+        f"{folder}: no tokenizer.json, and no vocab.json with merges.txt",
+        "paths.base must be a whole diffusers folder (model_index.json, tokenizer/, text_encoder/, unet/, vae/)",
+    )
+
+
+def _from_vocabulary(folder: Path) -> Tokenizer:
+    """CLIP's pipeline over vocab.json and merges.txt (transformers `convert_slow_tokenizer.CLIPConverter`)."""
+    vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
+    merges = [(left, right) for line in lines[1:] if line for left, right in [line.split()]]
+    tokenizer = Tokenizer(
+        BPE(vocabulary, merges, continuing_subword_prefix="", end_of_word_suffix="</w>", unk_token="<|endoftext|>")
+    )
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    specials = [AddedToken(word, special=True, normalized=False) for word in ("<|startoftext|>", "<|endoftext|>")]
+    tokenizer.add_special_tokens(specials)
+    return tokenizer
