@@ -19,7 +19,7 @@ class SpriteLoraError(Exception):
         return f"{message}\n  -> {self.hint}" if self.hint else message
 
 
-RESTORE = "DVC clears a stage's old results before it runs; the last ones come back with: dvc checkout; git checkout -- reports"
+RESTORE = "DVC clears a stage's old results before it runs; get them back with: dvc checkout; git checkout -- reports"
 
 
 def run(main: Callable[[], None]) -> None:
