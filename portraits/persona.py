@@ -181,7 +181,8 @@ class Persona:
 def persona(index: int, seed: int) -> Persona:
     """The person number `index` of the crowd `seed`; a function of both and of nothing else.
 
-    Even indices are lads, odd ones ladies. Only `Random.random` is called: Python promises its numbers for all versions.
+    Even indices are lads, odd ones ladies. Only `Random.random` is called, whose numbers Python
+    promises for all versions.
     """
     rng = Random(f"portraits/{seed}/{index}")
     kind = "lad" if index % 2 == 0 else "lady"
