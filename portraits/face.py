@@ -1,7 +1,8 @@
 """Heads, features and shoulders as hand-set pixels, 24 wide; each map names the sprite row it begins on.
 
 Letters: `s` skin, `S` its light, `d` its shade, `D` its deepest shade; `c` cloth, `C` its light, `b` its shade,
-`a` the second cloth colour; `w` white of the eye, `i` iris, `l` lash or line, `m` mouth, `h` hair, `k` its shade.
+`a` the second cloth colour; `w` white of the eye, `i` iris, `v` brow, `l` lash or line,
+`G` glint, `m` mouth, `h` hair, `k` its shade.
 """
 
 Map = tuple[int, tuple[str, ...]]
@@ -10,8 +11,8 @@ HEAD: dict[str, Map] = {
     "lad": (
         4,
         (
-            "........SSssssss........",
-            ".......SSSsssssss.......",
+            ".........SSssss.........",
+            "........SSSsssss........",
             ".......SSssssssss.......",
             ".......Sssssssssd.......",
             ".......ssssssssss.......",
@@ -23,9 +24,9 @@ HEAD: dict[str, Map] = {
             "......dssssssssss.......",
             ".......ssssssssss.......",
             ".......dssssssssd.......",
-            ".......ddsssssssd.......",
-            "........dddssssd........",
-            "........DDDDDDD.........",
+            "........dsssssss........",
+            "........ddssssd.........",
+            ".........DDDDD..........",
             ".........dDDDD..........",
             ".........dssdd..........",
         ),
@@ -33,8 +34,8 @@ HEAD: dict[str, Map] = {
     "lady": (
         4,
         (
-            "........SSssssss........",
-            ".......SSSsssssss.......",
+            ".........SSssss.........",
+            "........SSSsssss........",
             ".......SSssssssss.......",
             ".......Sssssssssd.......",
             ".......ssssssssss.......",
@@ -59,7 +60,7 @@ EYES: dict[str, Map] = {
     "lad": (
         9,
         (
-            "........lll...ll........",
+            "........vvv...vv........",
             "........................",
             ".........li...li........",
             ".........wi...wi........",
@@ -68,7 +69,7 @@ EYES: dict[str, Map] = {
     "lady": (
         9,
         (
-            "........ll....ll........",
+            "........vv....vv........",
             "........................",
             "........lll..lll........",
             ".........wi...wi........",
@@ -77,17 +78,18 @@ EYES: dict[str, Map] = {
 }
 
 NOSE: Map = (
-    13,
+    12,
     (
         "............S...........",
-        "............sd..........",
+        "............Sd..........",
+        "............dd..........",
     ),
 )
 
 MOUTHS: dict[str, Map] = {
-    "": (16, (".........mmmm...........",)),
-    "smiling": (15, (".........m....m.........", "..........mmmm..........")),
-    "frowning": (16, ("..........mmm...........", ".........m...m..........")),
+    "": (16, ("..........mmmm..........",)),
+    "smiling": (15, (".........m....m.........", "..........mwwm..........")),
+    "frowning": (16, ("..........mmmm..........", ".........m..............")),
 }
 
 FRECKLES: Map = (

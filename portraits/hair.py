@@ -1,6 +1,6 @@
 """Hair as hand-set pixels: one map per style, 24 wide, laid over the head of face.py.
 
-Letters: `h` hair, `H` its light, `k` its shade, `.` nothing. The first row lies on the sprite row in `TOP`.
+Letters: `h` hair, `H` its light, `k` its shade, `.` nothing. The first row is the sprite's first.
 """
 
 STYLES: dict[str, tuple[str, ...]] = {
@@ -64,16 +64,15 @@ STYLES: dict[str, tuple[str, ...]] = {
         ".......k................",
     ),
     "mohawk": (
-        "...........hhH..........",
-        "..........hhHHh.........",
-        "..........hHHhh.........",
-        ".........hhHhhhk........",
-        ".........hHHhhhk........",
-        ".........hHhhhhk........",
-        ".........hhhhhkk........",
-        ".........hhhhhk.........",
-        "..........hhkk..........",
-        "........................",
+        ".........h..h.hH........",
+        "........hhh.hhHHh.......",
+        "........hHhhhHHhk.......",
+        "........hHhhHHhhk.......",
+        "........hhhhHhhhk.......",
+        "........khhHHhhkk.......",
+        ".........khhhhkk........",
+        "..........khhkk.........",
+        "...........kk...........",
     ),
     "spiky": (
         "........h.....h.........",
@@ -141,7 +140,7 @@ STYLES: dict[str, tuple[str, ...]] = {
         "....hHhhk........hhk....",
         "....hhhhk........hhk....",
         "....hhhhk........hhk....",
-        "....hhhhk........hhk....",
+        "....hhhhk.......khhk....",
         "....hhhhkk......khhk....",
         "...hhhhhkk.....kkhhkk...",
         "...hHhhhkk.....kkhhhk...",

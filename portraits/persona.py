@@ -120,10 +120,11 @@ _SHIRTS = {"shirt": 6, "striped shirt": 2, "hoodie": 2, "jacket": 2, "suit": 1, 
 _HAIR_WEIGHTS = {"black": 3, "brown": 3, "blonde": 3, "ginger": 2}
 _SKIN_WEIGHTS = {"pale": 2, "light": 4, "tan": 3, "brown": 3, "dark": 2}
 
-# Under these only hair that hangs below the ears shows; the styles are the ones that fit under a hat at all.
-_FULL_HATS = frozenset({"beanie", "bandana"})
+# The styles that fit under a hat, and the ones of which some hats leave next to nothing to see.
 _UNDER_HATS = frozenset({"short", "long", "bob", "curly", "buzzcut", "slicked", "bald", "", "pigtail"})
-_CLOSE_CROPPED = frozenset({"short", "buzzcut", "slicked"})
+_SWALLOWED = {hat: {"buzzcut"} for hat in ("cap", "top hat", "cowboy hat", "crown")} | {
+    hat: {"buzzcut", "short", "slicked"} for hat in ("beanie", "bandana")
+}
 
 # Pairs of words that differ and yet hardly stand out from each other in the picture.
 _ALIKE = frozenset(
@@ -158,7 +159,7 @@ class Persona:
     glasses: str  # key of _GLASSES
     glasses_colour: str  # key of CLOTH
     earrings: str  # key of METAL or ""
-    beard: str  # key of _LAD_BEARDS; always "" for a lady; has the colour of the hair
+    beard: str  # key of _LAD_BEARDS; always "" for a lady; all but stubble have the hair's colour
     lipstick: str  # key of LIPS or ""; always "" for a lad
     freckles: bool
     expression: str  # key of _EXPRESSIONS
@@ -169,8 +170,8 @@ class Persona:
 
     @property
     def hair_shown(self) -> bool:
-        """Whether the picture shows any hair on the head: not when bald, nor when a full hat covers short hair."""
-        return self.hair_style != "bald" and not (self.hat in _FULL_HATS and self.hair_style in _CLOSE_CROPPED)
+        """Whether hair can be seen on the head: not when bald, nor when a hat swallows what little there is."""
+        return self.hair_style != "bald" and self.hair_style not in _SWALLOWED.get(self.hat, set())
 
     @property
     def eyes_shown(self) -> bool:
@@ -195,7 +196,7 @@ def persona(index: int, seed: int) -> Persona:
         hat = ""
     hat_colour = "gold" if hat == "crown" else _pick(rng, _unlike(_even(CLOTH), background, hair)) if hat else ""
     glasses = _pick(rng, _GLASSES)
-    dark_frames = {"black": 4, "red": 1, "blue": 1, "white": 1, "purple": 1, "brown": 1}
+    dark_frames = {"black": 4, "red": 1, "blue": 1, "purple": 1, "brown": 1}
     glasses_colour = "black" if glasses == "eyepatch" else _pick(rng, dark_frames) if glasses else ""
     shirt_colour = _pick(rng, _unlike(_even(CLOTH), background))
     return Persona(
@@ -254,7 +255,8 @@ def description(someone: Persona) -> str:
         tags.append(f"{someone.eyes} eyes")
     tags.append(f"{someone.skin} skin")
     if someone.beard:
-        tags.append(f"{someone.hair} {someone.beard}")
+        # Stubble is a shadow on the skin, of no colour of its own.
+        tags.append(someone.beard if someone.beard == "stubble" else f"{someone.hair} {someone.beard}")
     if someone.lipstick:
         tags.append(f"{someone.lipstick} lipstick")
     if someone.freckles:

@@ -29,7 +29,7 @@ def draw(someone: Persona) -> NDArray[np.uint8]:
 def background(word: str, kind: str) -> NDArray[np.uint8]:
     """A background whose most frequent colour, everywhere and on its border, is `BACKGROUNDS[word]`."""
     base = BACKGROUNDS[word]
-    second = _darker(base, 0.86) if sum(base) > 240 else _lighter(base, 0.14)
+    second = _darker(base, 0.84) if sum(base) > 240 else _lighter(base, 0.14)
     row, column = np.mgrid[0:SIZE, 0:SIZE]
     marked = {
         "solid": np.zeros((SIZE, SIZE), bool),
@@ -56,8 +56,10 @@ def _person(someone: Persona) -> Ink:
     if someone.beard:
         _stamp(ink, face.BEARDS[someone.beard], locks | skin)
     lips = LIPS[someone.lipstick] if someone.lipstick else _blend(skin["d"], (176, 48, 64), 0.45)
-    _stamp(ink, face.MOUTHS[someone.expression], {"m": lips})
-    _stamp(ink, face.EYES[someone.kind], {"l": LINE, "w": WHITE, "i": EYES[someone.eyes]})
+    _stamp(ink, face.MOUTHS[someone.expression], {"m": lips, "w": WHITE})
+    # Lashes and frames would run together: behind glasses everyone has the plainer eyes.
+    eyes = face.EYES["lad" if someone.glasses else someone.kind]
+    _stamp(ink, eyes, {"l": LINE, "v": _darker(locks["h"], 0.45), "w": WHITE, "i": EYES[someone.eyes]})
     if someone.glasses:
         frame = CLOTH[someone.glasses_colour]
         _stamp(ink, face.GLASSES[someone.glasses], {"l": frame, "G": _lighter(frame, 0.5)})
