@@ -141,6 +141,7 @@ _ALIKE = frozenset(
         ("silver", "gray"),
         ("orange", "red"),
         ("black", "brown"),
+        ("dark skin", "brown"),
     )
 )
 
@@ -189,7 +190,8 @@ def persona(index: int, seed: int) -> Persona:
     kind = "lad" if index % 2 == 0 else "lady"
 
     background = _pick(rng, _even(BACKGROUNDS))
-    hair = _pick(rng, _unlike(_even(HAIR) | _HAIR_WEIGHTS, background))
+    skin = _pick(rng, _SKIN_WEIGHTS)
+    hair = _pick(rng, _unlike(_even(HAIR) | _HAIR_WEIGHTS, background, f"{skin} skin"))
     hair_style = _pick(rng, _LAD_HAIR if kind == "lad" else _LADY_HAIR)
     hat = _pick(rng, _HATS)
     if hat not in ("", "headband") and hair_style not in _UNDER_HATS:
@@ -204,7 +206,7 @@ def persona(index: int, seed: int) -> Persona:
         hair=hair,
         hair_style=hair_style,
         eyes=_pick(rng, _even(EYES)),
-        skin=_pick(rng, _SKIN_WEIGHTS),
+        skin=skin,
         hat=hat,
         hat_colour=hat_colour,
         glasses=glasses,
@@ -292,8 +294,5 @@ def _even(names: Mapping[str, RGB]) -> dict[str, float]:
 
 def _unlike(weights: Mapping[str, float], *others: str) -> dict[str, float]:
     """Without the words that name, or look like, one of the others."""
-    return {
-        word: weight
-        for word, weight in weights.items()
-        if not any(word == other or frozenset((word, other)) in _ALIKE for other in others)
-    }
+    taken = {word for word in weights for other in others if word == other or frozenset((word, other)) in _ALIKE}
+    return {word: weight for word, weight in weights.items() if word not in taken}

@@ -33,8 +33,9 @@ def background(word: str, kind: str) -> NDArray[np.uint8]:
     row, column = np.mgrid[0:SIZE, 0:SIZE]
     marked = {
         "solid": np.zeros((SIZE, SIZE), bool),
-        "checkered": (row // 4 + column // 4) % 2 == 1,
-        "striped": column % 6 >= 4,
+        # The named tone's squares are a little larger, and stripes keep off the edges, so that it leads there too.
+        "checkered": (row % 7 >= 4) ^ (column % 7 >= 4),
+        "striped": (column - 2) % 6 < 2,
         "dotted": (row % 4 == 1) & ((column + 2 * (row // 4 % 2)) % 4 == 1),
         "brick": (row % 4 == 3) | ((column + 4 * (row // 4 % 2)) % 8 == 7),
     }[kind]
