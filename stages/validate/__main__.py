@@ -1,0 +1,65 @@
+"""Check captions, sprites, prompts and every setting against each other, before anything is spent.
+
+Reads   params.yaml, paths.data/*.png, paths.captions/*.txt, the tokenizer and headers of paths.base
+Writes  reports/validate.json (findings, counts, what the set teaches), reports/captions.json (for `dvc params diff`)
+Run     python -m stages.validate [--all]
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from stages.errors import SpriteLoraError, run
+from stages.files import write_json
+from stages.params import Paths, read
+from stages.validate.check import Checked, check
+from stages.validate.finding import arrange
+from stages.validate.overview import overview
+from stages.validate.params import Validate
+from stages.validate.settings import Settings
+from stages.validate.table import print_findings
+
+
+def main() -> None:
+    """Check everything, write the reports, fail if there is an error."""
+    parser = argparse.ArgumentParser(prog="python -m stages.validate", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--all", action="store_true", help="list every case, not the first few of each rule")
+    arguments = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+    settings = Settings(*read())
+    checked = check(settings)
+    rules = settings.section(Validate)
+    findings = arrange([*settings.found, *checked.found], rules.severity if rules else {})
+    paths = settings.section(Paths)
+    reports = paths.reports if paths else Path("reports")
+    summary = overview(checked.pairs, settings.value("train", "max_token_length"))
+    write_json(
+        reports / "validate.json",
+        {"findings": findings.as_json(), "counts": findings.counts(), "overview": summary},
+    )
+    write_json(reports / "captions.json", captions_index(checked))
+    print_findings(findings, console, arguments.all)
+    conclude(len(checked.pairs), len(findings.of("error")), len(findings.of("warning")), reports)
+
+
+def captions_index(checked: Checked) -> dict[str, str]:
+    """Stem to caption, sorted, as far as captions can be read."""
+    return {pair.stem: pair.caption for pair in checked.pairs if pair.caption is not None}
+
+
+def conclude(pairs: int, errors: int, warnings: int, reports: Path) -> None:
+    """One line for the person; raises SpriteLoraError where there are errors, so that the pipeline stops."""
+    if errors:
+        raise SpriteLoraError(
+            f"{errors} error{'s' * (errors > 1)} and {warnings} warning{'s' * (warnings != 1)} in {pairs} pairs: "
+            f"nothing was trained, nothing was deleted",
+            f"correct what is listed above (all of it: {reports}/validate.json), then run again",
+        )
+    print(f"{pairs} pairs, no errors, {warnings} warning{'s' * (warnings != 1)}")
+
+
+if __name__ == "__main__":
+    run(main)

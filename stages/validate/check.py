@@ -1,0 +1,107 @@
+"""All rules over one project, in one pass."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.colour import parse_hex
+from stages.lora_size import lora_bytes, lora_parameters, lora_targets
+from stages.package.params import Package
+from stages.params import Paths
+from stages.tokens import ClipTokenizer
+from stages.validate.base import Need, check_base, check_disk
+from stages.validate.finding import Found
+from stages.validate.gate import LENGTHS, Gate
+from stages.validate.listing import list_folder, pair, shown
+from stages.validate.params import Validate
+from stages.validate.prompts import check_prompt_lengths, check_prompts
+from stages.validate.scan import Pair, Task, check_pairs
+from stages.validate.settings import Settings, check_fit
+from stages.validate.whole_set import check_set, word_counts
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Every stem that has a sprite or a caption, and what was found beside `Settings.found`."""
+
+    pairs: list[Pair]
+    found: list[Found]
+
+
+def check(settings: Settings) -> Checked:
+    """Run every rule that the settings allow to run."""
+    check_fit(settings)
+    paths, rules, package = settings.section(Paths), settings.section(Validate), settings.section(Package)
+    if not (paths and rules and package):
+        message = "sprites and captions were not looked at: `paths`, `validate` and `package` must be right for that"
+        return Checked([], [Found("not-checked", settings.place(), message)])
+    found: list[Found] = []
+    base_place = settings.place("paths", "base")
+    tokenizer = check_base(paths.base, base_place, found)
+    limit = settings.value("train", "max_token_length")
+    limit = limit if limit in LENGTHS else None
+    if not tokenizer or not limit:
+        lacking = "train.max_token_length" if tokenizer else "the base model's tokenizer"
+        found.append(Found("not-checked", base_place, f"tokens were not counted: {lacking} is needed for that"))
+    gate = Gate(
+        art_pixels=package.art_pixels,
+        background=parse_hex(package.background),
+        trigger=rules.trigger,
+        hex_tolerance=rules.hex_tolerance,
+        max_token_length=limit,
+        shuffle_caption=settings.value("train", "shuffle_caption"),
+        base=paths.base if tokenizer else None,
+    )
+    pairs = _check_folders(paths.data, paths.captions, gate, found)
+    _check_prompts(settings, pairs, rules.trigger, tokenizer, limit, found)
+    if tokenizer:
+        _check_disk(settings, paths, package, len(pairs), found)
+    return Checked(pairs, found)
+
+
+def _check_folders(data: Path, captions: Path, gate: Gate, found: list[Found]) -> list[Pair]:
+    sprites, texts = list_folder(data, ".png"), list_folder(captions, ".txt")
+    both, unpaired = pair(sprites, texts)
+    found += [*sprites.found, *texts.found, *unpaired]
+    if not both and not unpaired:
+        found.append(Found("no-pairs", shown(data), "there is no sprite with a caption"))
+    stems = sorted(sprites.files.keys() | texts.files.keys())
+    tasks = [Task(stem, sprites.files.get(stem), texts.files.get(stem)) for stem in stems]
+    pairs: list[Pair] = []
+    for checked, more in check_pairs(tasks, gate):
+        pairs += checked
+        found += more
+    shown_sprites = {stem: shown(path) for stem, path in sprites.files.items()}
+    shown_captions = {stem: shown(path) for stem, path in texts.files.items()}
+    found += check_set(pairs, shown_sprites, shown_captions)
+    return pairs
+
+
+def _check_prompts(
+    settings: Settings,
+    pairs: list[Pair],
+    trigger: tuple[str, ...],
+    tokenizer: ClipTokenizer | None,
+    limit: int | None,
+    found: list[Found],
+) -> None:
+    prompts = settings.value("sample", "prompts")
+    if not isinstance(prompts, dict):
+        return
+    prompts = {str(name): prompt for name, prompt in prompts.items() if isinstance(prompt, str)}
+    where = {name: settings.place("sample", "prompts", name) for name in prompts}
+    captions = [pair.caption for pair in pairs if pair.caption]
+    found += check_prompts(prompts, captions, word_counts(pairs), trigger, where)
+    if tokenizer and limit:
+        found += check_prompt_lengths(prompts, tokenizer, limit, where)
+
+
+def _check_disk(settings: Settings, paths: Paths, package: Package, pairs: int, found: list[Found]) -> None:
+    values = {key: settings.value("train", key) for key in ("network_dim", "max_train_epochs", "save_every_n_epochs")}
+    if not all(isinstance(value, int) and value > 0 for value in values.values()):
+        return
+    size = lora_bytes(
+        *lora_parameters(lora_targets(paths.base), values["network_dim"], settings.value("train", "conv_dim")),
+        settings.value("train", "save_precision"),
+    )
+    checkpoints = -(-values["max_train_epochs"] // values["save_every_n_epochs"])
+    check_disk(Need(size * checkpoints, pairs * package.resolution**2 * 3), paths.checkpoints, found)

@@ -1,0 +1,123 @@
+"""The rules on colour codes and colour words, against the sprite's own pixels."""
+
+import re
+from collections import Counter
+
+import numpy as np
+
+from stages.caption import Feature, background_tag, background_words, colour_words, features, hex_codes
+from stages.colour import REACH, RGB, distance, name_distance, nearest_name, parse_hex, to_hex
+from stages.sprite import pack, unpack
+from stages.validate.finding import Found, quote
+from stages.validate.picture import Picture
+
+HASHED = re.compile(r"#\w*")
+LEAST_BACKGROUND = 0.1
+"""Share of the border that a colour needs to count as background: less may be a tuft of hair that touches it."""
+
+
+def check_codes(caption: str, shown: str, found: list[Found]) -> list[Feature]:
+    """The rules on codes that need no sprite. Returns the caption's features."""
+    if "#" not in caption:
+        return []
+    for code in HASHED.findall(caption):
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", code):
+            found.append(Found("hex-invalid", shown, f"{quote(code)} is no hash with six hex digits"))
+    named = features(caption)
+    owners: dict[str, list[str]] = {}
+    for feature in named:
+        owners.setdefault(feature.hex, []).append(feature.phrase)
+    for code, phrases in owners.items():
+        if len(phrases) > 1:
+            found.append(
+                Found("hex-shared", shown, f"{code} is said of {' and of '.join(quote(p, 60) for p in phrases)}")
+            )
+    bare = Counter(hex_codes(caption))
+    for feature in named:
+        bare[feature.hex] -= 1
+    repeated = [f"{code} ({count} times)" for code, count in bare.items() if count > 1]
+    if repeated:
+        found.append(Found("hex-duplicate", shown, f"in a list of codes: {', '.join(repeated)}"))
+    unexplained = [code for code, count in bare.items() if count > 0 and code not in owners]
+    if unexplained:
+        found.append(Found("hex-unexplained", shown, f"no feature has {', '.join(unexplained)}"))
+    return named
+
+
+def check_colours(
+    caption: str, named: list[Feature], picture: Picture, tolerance: int, shown: str, found: list[Found]
+) -> None:
+    """The rules that hold codes and colour words against the sprite."""
+    if "#" in caption:
+        _absent(caption, named, picture, tolerance, shown, found)
+        for feature in named:
+            _named_rightly(feature, shown, found)
+    if "background" in caption.lower():
+        _background(caption, picture, shown, found)
+
+
+def _absent(
+    caption: str, named: list[Feature], picture: Picture, tolerance: int, shown: str, found: list[Found]
+) -> None:
+    phrase = {feature.hex: feature.phrase for feature in named}
+    for code, times in Counter(hex_codes(caption)).items():
+        if has_colour(picture, code, tolerance):
+            continue
+        colours = unpack(picture.colours)
+        near = to_hex(colours[distance(colours, np.array(parse_hex(code), dtype=np.uint8)).argmin()])
+        whose = f" of {quote(phrase[code], 60)}" if code in phrase else ""
+        for occurrence in range(1, times + 1):
+            which = f", {occurrence} of {times} times in this caption" if times > 1 else ""
+            found.append(
+                Found("hex-absent", shown, f"{code}{whose} is no colour of the sprite{which}; nearest is {near}")
+            )
+
+
+def has_colour(picture: Picture, code: str, tolerance: int) -> bool:
+    """Whether a code is among the sprite's colours, every channel within `tolerance` levels."""
+    rgb = parse_hex(code)
+    if tolerance == 0:
+        value = rgb[0] << 16 | rgb[1] << 8 | rgb[2]
+        at = int(np.searchsorted(picture.colours, value))
+        return at < len(picture.colours) and int(picture.colours[at]) == value
+    off = np.abs(unpack(picture.colours).astype(np.int16) - np.array(rgb, dtype=np.int16)).max(axis=1)
+    return bool((off <= tolerance).any())
+
+
+def _named_rightly(feature: Feature, shown: str, found: list[Found]) -> None:
+    said = colour_words(feature.phrase)
+    rgb = parse_hex(feature.hex)
+    if said and min(name_distance(rgb, word) for word in said) > REACH:
+        found.append(
+            Found("hex-name", shown, f"{quote(feature.phrase)} has {feature.hex}, which is {nearest_name(rgb)}")
+        )
+
+
+def border(picture: Picture) -> list[tuple[RGB, float]]:
+    """Colours along the top edge and the upper two thirds of the sides, with their shares, commonest first.
+
+    Shoulders touch the lower third of a portrait's sides, so it is left out.
+    """
+    side = len(picture.cells)
+    low = side * 2 // 3
+    edge = np.concatenate([picture.cells[0], picture.cells[1:low, 0], picture.cells[1:low, -1]])
+    codes, counts = np.unique(pack(edge), return_counts=True)
+    order = np.lexsort((codes, -counts))
+    return [(_rgb(codes[at]), float(counts[at] / counts.sum())) for at in order]
+
+
+def _rgb(code: np.uint32) -> RGB:
+    value = int(code)
+    return value >> 16, value >> 8 & 255, value & 255
+
+
+def _background(caption: str, picture: Picture, shown: str, found: list[Found]) -> None:
+    said = background_words(caption)
+    if not said:
+        return
+    colours = border(picture)
+    kept = [rgb for rgb, share in colours if share >= LEAST_BACKGROUND] or [colours[0][0]]
+    if min(name_distance(rgb, word) for rgb in kept for word in said) > REACH:
+        tag = background_tag(caption) or ""
+        is_really = ", ".join(f"{to_hex(rgb)} ({nearest_name(rgb)})" for rgb in kept[:3])
+        found.append(Found("background", shown, f"{quote(tag)}, but the sprite's border is {is_really}"))

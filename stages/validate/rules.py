@@ -1,0 +1,147 @@
+"""The rules of the gate: a stable id each, how bad it is unless params.yaml says otherwise, and what to do."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule. `hint` tells the person what to do about a finding."""
+
+    severity: str
+    title: str
+    hint: str
+
+
+RULES: dict[str, Rule] = {
+    # pairing and files
+    "no-pairs": Rule(
+        "error",
+        "nothing to train on",
+        "put sprites (*.png) in paths.data and captions (*.txt, same names) in paths.captions",
+    ),
+    "missing-caption": Rule(
+        "error", "sprite without caption", "write the caption, or take the sprite out of the folder"
+    ),
+    "missing-sprite": Rule("error", "caption without sprite", "add the sprite, or delete the caption"),
+    "ignored-file": Rule(
+        "warning",
+        "file that no stage reads",
+        "sprites are *.png, captions *.txt, both flat in their folder: rename it or move it away",
+    ),
+    "unsafe-name": Rule(
+        "error",
+        "file name that breaks tools",
+        "rename sprite and caption: letters, digits, space, and . _ - inside, not only differing in case",
+    ),
+    "outside-link": Rule(
+        "error",
+        "link out of its folder",
+        "put a copy of the file there: the dataset's hashes must not depend on other places",
+    ),
+    "unreadable-image": Rule("error", "PNG that cannot be read", "export it again as a plain PNG"),
+    "off-grid": Rule(
+        "error",
+        "not on the art-pixel grid",
+        "save it as its art pixels, or enlarged by a whole factor with nearest neighbour",
+    ),
+    "off-grid-pixels": Rule(
+        "warning",
+        "a few pixels off the grid",
+        "package sets them to their cell's colour; repaint the sprite to be sure",
+    ),
+    "transparent": Rule(
+        "info", "transparent pixels", "package lays them on package.background; fill them yourself to choose otherwise"
+    ),
+    "duplicate-sprite": Rule(
+        "warning", "same pixels twice", "delete one, with its caption: the picture counts double in training"
+    ),
+    "empty-caption": Rule("error", "empty caption", "write what is to be seen, on the first line"),
+    "multi-line": Rule(
+        "error", "text below the first line", "join it to one line: the trainer reads the first line only"
+    ),
+    "bom": Rule("warning", "byte order mark", "save as UTF-8 without BOM; package leaves it out"),
+    "not-utf8": Rule("error", "caption not in UTF-8", "save it as UTF-8"),
+    "huge-caption": Rule(
+        "error", "caption file far too large", "a caption is one line; is it another file under this name?"
+    ),
+    # tokens
+    "truncated": Rule(
+        "error", "caption longer than training reads", "shorten it, or raise train.max_token_length (75, 150 or 225)"
+    ),
+    "trigger": Rule(
+        "error", "trigger missing or not first", "start the caption with the tags of validate.trigger, or change those"
+    ),
+    "keep-tokens": Rule(
+        "warning",
+        "keep_tokens does not match the trigger",
+        "set train.keep_tokens to the number of trigger tags: it counts comma tags",
+    ),
+    "shuffle-splits-list": Rule(
+        "warning",
+        "list that shuffling tears apart",
+        "drop the list, or join its parts without commas, or set train.shuffle_caption: false",
+    ),
+    # colours against pixels
+    "hex-invalid": Rule("warning", "not a colour code", "write a hash and six hex digits, or drop it"),
+    "hex-absent": Rule(
+        "warning", "code that is no colour of the sprite", "take a colour that the sprite has, or drop the code"
+    ),
+    "hex-shared": Rule(
+        "error",
+        "one code for two features",
+        "give each feature its own colour, or drop the code: the model cannot learn two things by one name",
+    ),
+    "hex-duplicate": Rule("warning", "code repeated in a list", "keep it once"),
+    "hex-unexplained": Rule(
+        "warning", "code that belongs to no feature", "put it in brackets behind what has this colour, or drop it"
+    ),
+    "hex-name": Rule("warning", "word and code disagree", "correct the word or the code"),
+    "background": Rule("warning", "background not as captioned", "correct the caption's background colour"),
+    # language
+    "spelling": Rule("warning", "likely misspelt", "correct it: each spelling is learnt as a different thing"),
+    "duplicate-tag": Rule("warning", "tag twice in one caption", "keep it once"),
+    "same-caption": Rule(
+        "warning", "one caption for different sprites", "say how they differ, or the model learns their average"
+    ),
+    # prompts
+    "prompt-trigger": Rule("error", "prompt without the trigger", "start the prompt as every caption starts"),
+    "prompt-unseen": Rule(
+        "warning",
+        "prompt with words of no caption",
+        "use the captions' words: what they never say the LoRA never learnt",
+    ),
+    "prompt-truncated": Rule(
+        "error", "prompt longer than is read", "shorten it, or raise train.max_token_length (75, 150 or 225)"
+    ),
+    "prompt-form": Rule(
+        "warning", "prompt of another form than the captions", "order and end the prompt as the captions do"
+    ),
+    # settings
+    "unknown-key": Rule("error", "unknown key in params.yaml", "the keys are described in params.yaml and presets/"),
+    "bad-value": Rule(
+        "error", "value that is not allowed", "the types and values are described in params.yaml and presets/"
+    ),
+    "not-checked": Rule("info", "left unchecked", "correct the errors above, then run again"),
+    "resolution": Rule("error", "resolution off the grid", "set package.resolution to one of the sizes named"),
+    "bucket": Rule(
+        "error",
+        "setting that crops or blurs",
+        "switch bucketing and resizing off: package makes every picture the same size, exactly",
+    ),
+    "base": Rule(
+        "error",
+        "base model not usable",
+        "paths.base: a whole diffusers folder or one .safetensors file; README tells how to get one",
+    ),
+    "disk": Rule("error", "not enough free disk", "free some, or save fewer epochs (train.save_every_n_epochs)"),
+}
+
+FIXED = frozenset(
+    {
+        "no-pairs", "missing-caption", "missing-sprite", "unsafe-name", "outside-link", "unreadable-image", "off-grid",
+        "empty-caption", "not-utf8", "huge-caption", "unknown-key", "bad-value", "base",
+    }
+)  # fmt: skip
+"""Rules that stay errors: no later stage can go on with what they find."""
+
+SEVERITIES = ("error", "warning", "info")
