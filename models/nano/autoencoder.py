@@ -1,0 +1,73 @@
+"""The autoencoder: trained on crops of smooth portraits and on hard edges, from a start that carries block colours.
+
+Every second picture is smooth and every second one has hard edges. The latents get noise of random strength, because
+what the U-Net draws is never exact: the decoder learns to stand that, and the fixed deviation stays in the file.
+"""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from models.nano.architecture import new_autoencoder
+from models.nano.colour_road import lay_road
+from models.nano.mosaics import CELL, mosaic, rectangles
+from models.nano.progress import resumable
+
+CROP = 64
+BATCH = 16
+GAIN = 1.8  # Latents of colours in [-1, 1] have a deviation of about 1 then.
+NOISE = 0.15  # Strongest noise on the latents, in their own unit.
+
+
+def batch(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> Tensor:
+    """BATCH crops, (BATCH, 3, CROP, CROP) in [-1, 1]: 8 smooth, 5 block versions of smooth ones, 3 invented ones."""
+    crops = []
+    for _ in range(13):
+        picture = pictures[rng.integers(len(pictures))]
+        top, left = rng.integers(0, picture.shape[0] - CROP + 1, 2)
+        crops.append(picture[top : top + CROP, left : left + CROP].transpose(2, 0, 1).astype(np.float32) / 127.5 - 1.0)
+    crops[8:] = [_blocks(rng, crop) for crop in crops[8:]]
+    crops += [mosaic(rng, CROP), mosaic(rng, CROP), rectangles(rng, CROP)]
+    return torch.from_numpy(np.stack(crops))
+
+
+def _blocks(rng: np.random.Generator, crop: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One pixel of each block repeated over it, in few shades: jumps of colour as hard as in a sprite."""
+    shades = rng.integers(4, 17)
+    cells = np.round(crop[:, CELL // 2 :: CELL, CELL // 2 :: CELL] * shades / 2) * 2 / shades
+    contrast = rng.uniform(1.0, 1.6)
+    return np.kron((cells * contrast).clip(-1, 1), np.ones((1, CELL, CELL), np.float32)).astype(np.float32)
+
+
+def loss(autoencoder: AutoencoderKL, pictures: Tensor) -> Tensor:
+    """Squared error, plus the absolute error of the steps between neighbouring pixels, which keeps edges in place.
+
+    The Kullback-Leibler weight is 1e-6 on the means alone; the deviation is fixed (colour_road.LOG_VARIANCE).
+    """
+    mean = autoencoder.encode(pictures).latent_dist.mean
+    strength = NOISE * torch.rand(len(mean), 1, 1, 1) ** 2
+    drawn = autoencoder.decode(mean + strength * torch.randn_like(mean)).sample
+    steps = sum((drawn - pictures).diff(dim=axis).abs().mean() for axis in (2, 3))
+    return functional.mse_loss(drawn, pictures) + 0.1 * steps + 1e-6 * mean.square().mean()
+
+
+def train(pictures: NDArray[np.uint8], steps: int, work: Path, say: Callable[[str], None]) -> AutoencoderKL:
+    """The trained autoencoder (the moving average of its weights); `pictures` is uint8 (n, 192, 192, 3)."""
+    torch.manual_seed(1)
+    model = new_autoencoder()
+    lay_road(model, GAIN)
+    average = copy.deepcopy(model).requires_grad_(False)
+
+    def step(number: int) -> Tensor:
+        torch.manual_seed(1_000_000 + number)
+        return loss(model, batch(np.random.default_rng([1, number]), pictures))
+
+    resumable(work, "autoencoder", model, average, step, steps, peak=6e-4, decay=0.995, say=say)
+    return average
