@@ -1,0 +1,100 @@
+"""The grid: every epoch against every prompt, with the scores and what is wrong."""
+
+from dataclasses import dataclass
+
+from stages.report.facts import Epoch, Facts, Picture
+from stages.report.pictures import Inline, inline
+from stages.report.words import Mark, listed, points, shared_tags, without_tags
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A column's head."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture."""
+
+    picture: Inline | None
+    alt: str
+    score: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One epoch."""
+
+    epoch: int
+    label: str
+    score: str
+    share: float
+    """Of a full score, in per cent."""
+    selected: bool
+    marks: tuple[Mark, ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What templates/epochs.html shows."""
+
+    shared: str
+    prompts: tuple[Prompt, ...]
+    rows: tuple[Row, ...]
+    note: str
+
+
+def grid(facts: Facts, at_most: int) -> Grid:
+    """The section with every picture, each at most `at_most` pixels wide."""
+    shared = shared_tags(list(facts.prompts.values()))
+    prompts = tuple(Prompt(name, without_tags(text, shared)) for name, text in facts.prompts.items())
+    rows = tuple(_row(epoch, facts, at_most) for epoch in facts.epochs)
+    return Grid(", ".join(shared), prompts, rows, _note(rows, facts, at_most))
+
+
+def _row(epoch: Epoch, facts: Facts, at_most: int) -> Row:
+    chosen = epoch.number == facts.selected.epoch
+    return Row(
+        epoch=epoch.number,
+        label="selected" if chosen else epoch.label,
+        score=points(epoch.score),
+        share=round(10 * epoch.score, 1),
+        selected=chosen,
+        marks=tuple(Mark(word, sentence) for word, sentence in epoch.warnings),
+        cells=tuple(_cell(epoch, name, facts, at_most) for name in facts.prompts),
+    )
+
+
+def _cell(epoch: Epoch, prompt: str, facts: Facts, at_most: int) -> Cell:
+    picture: Picture | None = epoch.pictures.get(prompt)
+    if picture is None:
+        return Cell(None, "", "", ())
+    who = "Untouched base" if epoch.number == 0 else f"Epoch {epoch.number}"
+    return Cell(
+        picture=inline(picture.path, facts.art_pixels, at_most),
+        alt=f"{who}, prompt {prompt}, score {points(picture.score)} of 10.",
+        score=points(picture.score),
+        marks=tuple(Mark(word, sentence) for word, sentence in picture.warnings),
+    )
+
+
+def _note(rows: tuple[Row, ...], facts: Facts, at_most: int) -> str:
+    """How the pictures on the page differ from their files."""
+    ways = {cell.picture.shrunk for row in rows for cell in row.cells if cell.picture}
+    said = []
+    if "" in ways:
+        said.append("pictures are stored here pixel by pixel as they were drawn")
+    if "exact" in ways:
+        said.append("pictures exactly on the grid are stored with one pixel per art pixel, which loses nothing")
+    if "area" in ways:
+        said.append(
+            f"pictures wider than {at_most} pixels are averaged down over areas from {facts.resolution} pixels, "
+            "so they look softer here than their files"
+        )
+    text = listed(said)
+    return f"{text[0].upper()}{text[1:]}. All are enlarged without smoothing." if said else ""

@@ -1,0 +1,86 @@
+"""What the page is made from: the results of the stages before, read into values."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One drawn picture and what `score` said of it."""
+
+    prompt: str
+    """The prompt's name."""
+    path: Path
+    score: float
+    """0 to 10."""
+    warnings: tuple[tuple[str, str], ...]
+    """(short word, sentence) pairs, such as ("copy", "A copy of the training sprite lady_012.")."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's pictures; epoch 0 is the untouched base."""
+
+    number: int
+    score: float
+    """0 to 10."""
+    error: float
+    """Standard error of the score over the prompts, in points."""
+    metrics: dict[str, float]
+    """Means over the pictures, 0 to 1."""
+    pictures: dict[str, Picture]
+    """By the prompt's name."""
+    warnings: tuple[tuple[str, str], ...]
+
+    @property
+    def label(self) -> str:
+        return "untouched base" if self.number == 0 else ""
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What `select` chose, and why."""
+
+    epoch: int
+    reasons: tuple[str, ...]
+    margin: float | None
+    """Points above the runner-up."""
+    runner_up: int | None
+    file: Path
+    bytes: int
+    model_hash: str
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """One finished sprite."""
+
+    prompt: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All of it."""
+
+    art_pixels: int
+    resolution: int
+    prompts: dict[str, str]
+    epochs: tuple[Epoch, ...]
+    training_score: float
+    """What the training sprites themselves score, 0 to 10: where a perfect drawing stands."""
+    selected: Selected
+    sprites: tuple[Sprite, ...]
+    findings: tuple[dict[str, str], ...]
+    overview: dict[str, Any]
+    """What `validate` counted in captions and sprites."""
+    plan: tuple[tuple[str, str, str], ...]
+    """(name, value, unit) of each figure of the training plan."""
+    steps_per_epoch: int
+    series: dict[str, Points]
+    """Of the training: step and value, by the metric's name."""
+    params: dict[str, Any]

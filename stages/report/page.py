@@ -1,0 +1,62 @@
+"""The page: one section after the other, in one file that needs nothing from outside."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from stages.report.epochs import grid
+from stages.report.facts import Facts
+from stages.report.findings import findings
+from stages.report.pictures import data_uri
+from stages.report.record import record
+from stages.report.scores import scores
+from stages.report.teaching import teaching
+from stages.report.training import training
+from stages.report.verdict import verdict
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+SECTIONS = (
+    ("verdict", "Verdict"),
+    ("epochs", "Epochs"),
+    ("scores", "Scores"),
+    ("training", "Training"),
+    ("findings", "Findings"),
+    ("teaching", "The set"),
+    ("record", "Record"),
+)
+
+
+def page(facts: Facts, title: str, grid_pixels: int) -> str:
+    """The whole page. Equal facts give equal text; whatever comes from files is escaped."""
+    # StrictUndefined: a name that a template misspells is an error, not a gap on the page.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    script = (TEMPLATES / "viewer.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("page.html").render(
+        title=title,
+        sections=SECTIONS,
+        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        # The page's policy lets this one script run and loads nothing: markup that slipped in could do no harm.
+        script_hash=Markup(f"sha256-{digest}"),
+        icon=data_uri(Image.new("RGB", (2, 2), "#2f4bbd")),
+        verdict=verdict(facts),
+        grid=grid(facts, grid_pixels),
+        scores=scores(facts),
+        training=training(facts),
+        findings=findings(facts),
+        teaching=teaching(facts),
+        record=record(facts),
+    )

@@ -1,0 +1,18 @@
+"""The section `report` of params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.params import Section
+
+
+class Report(Section):
+    """How the page is titled and how large its pictures are."""
+
+    key = "report"
+
+    title: Annotated[str, Field(min_length=1, description="the page's heading and the browser tab's title")]
+    grid_pixels: Annotated[
+        int, Field(ge=24, le=1024, description="pixels; pictures of the epochs x prompts grid are at most this wide")
+    ]

@@ -1,0 +1,66 @@
+"""Pictures as the page carries them: small, lossless, inline."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stages.errors import SpriteLoraError
+
+
+@dataclass(frozen=True)
+class Inline:
+    """One picture inside the page."""
+
+    uri: str
+    """A data URI: PNG or lossless WebP, whichever has fewer bytes."""
+    width: int
+    height: int
+    shrunk: str
+    """How it got smaller than its file: "" (not at all), "exact" (one pixel per art pixel) or "area" (averaged)."""
+
+
+def inline(path: Path, art_pixels: int, at_most: int) -> Inline:
+    """Read a picture and make it inline, no wider than `at_most` pixels.
+
+    Pixel art that lies exactly on the grid of `art_pixels` x `art_pixels` loses nothing when it is stored with one
+    pixel per art pixel, since the page enlarges it again without smoothing. Anything else is averaged down over
+    areas, so that what lies off the grid stays visible as blur. Raises SpriteLoraError where the file is no picture.
+    """
+    try:
+        with Image.open(path) as file:
+            picture = file.convert("RGBA" if file.has_transparency_data else "RGB")
+    except FileNotFoundError:
+        raise SpriteLoraError(f"{path} is not here", "dvc repro draws what is missing") from None
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SpriteLoraError(f"{path} is not a readable picture: {error}", "delete it, then dvc repro") from None
+    if is_on_grid(picture, art_pixels):
+        small, shrunk = picture.resize((art_pixels, art_pixels), Image.Resampling.NEAREST), "exact"
+    elif picture.width > at_most:
+        height = max(1, round(picture.height * at_most / picture.width))
+        small, shrunk = picture.resize((at_most, height), Image.Resampling.BOX), "area"
+    else:
+        small, shrunk = picture, ""
+    return Inline(data_uri(small), small.width, small.height, shrunk if small.size != picture.size else "")
+
+
+def is_on_grid(picture: Image.Image, art_pixels: int) -> bool:
+    """Whether a picture is `art_pixels` x `art_pixels` squares of one colour each."""
+    pixels = np.asarray(picture)
+    cell, rest = divmod(pixels.shape[0], art_pixels)
+    if rest or cell == 0 or pixels.shape[0] != pixels.shape[1]:
+        return False
+    cells = pixels[::cell, ::cell]
+    return bool((pixels == cells.repeat(cell, axis=0).repeat(cell, axis=1)).all())
+
+
+def data_uri(picture: Image.Image) -> str:
+    """A picture's data URI: PNG or lossless WebP, whichever has fewer bytes (PNG where they are equal)."""
+    png, webp = io.BytesIO(), io.BytesIO()
+    picture.save(png, "PNG")
+    picture.save(webp, "WEBP", lossless=True, exact=True, quality=50, method=4)
+    kind, content = min([("png", png.getvalue()), ("webp", webp.getvalue())], key=lambda pair: len(pair[1]))
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,75 @@
+"""The verdict: which epoch, by how much, why, and the file to take."""
+
+from dataclasses import dataclass
+
+from stages.report.facts import Facts
+from stages.report.pictures import Inline, inline
+from stages.report.words import Figure, plural, points, shared_tags, signed, size, without_tags
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished sprite with its prompt."""
+
+    name: str
+    text: str
+    picture: Inline
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What templates/verdict.html shows."""
+
+    epoch: int
+    epochs: int
+    figures: tuple[Figure, ...]
+    reasons: tuple[str, ...]
+    sprites: tuple[Finished, ...]
+    sprites_note: str
+    file: str
+    size: str
+    hashes: tuple[tuple[str, str], ...]
+
+
+def verdict(facts: Facts) -> Verdict:
+    """The page's first section."""
+    chosen = facts.selected
+    by_number = {epoch.number: epoch for epoch in facts.epochs}
+    best = by_number[chosen.epoch]
+    figures = [
+        Figure(
+            "Score",
+            points(best.score),
+            "of 10",
+            f"\N{PLUS-MINUS SIGN} {points(best.error)} over {plural(len(facts.prompts), 'prompt')}",
+        )
+    ]
+    if chosen.runner_up is not None and chosen.margin is not None:
+        figures.append(Figure("Margin", signed(chosen.margin), "points", f"over epoch {chosen.runner_up}"))
+    if 0 in by_number:
+        base = by_number[0].score
+        figures.append(Figure("Gain", signed(best.score - base), "points", f"over the untouched base ({points(base)})"))
+    shared = shared_tags(list(facts.prompts.values()))
+    sprites = tuple(
+        Finished(
+            sprite.prompt,
+            without_tags(facts.prompts[sprite.prompt], shared),
+            inline(sprite.path, facts.art_pixels, facts.art_pixels),
+        )
+        for sprite in facts.sprites
+    )
+    side = facts.art_pixels
+    return Verdict(
+        epoch=chosen.epoch,
+        epochs=max(by_number),
+        figures=tuple(figures),
+        reasons=chosen.reasons,
+        sprites=sprites,
+        sprites_note=f"Each is {side} x {side} pixels, shown enlarged without smoothing.",
+        file=chosen.file.as_posix(),
+        size=size(chosen.bytes),
+        hashes=(
+            ("Tensors (sshs_model_hash)", chosen.model_hash),
+            ("Fingerprint", chosen.record.get("fingerprint", "")),
+        ),
+    )
