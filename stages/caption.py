@@ -8,6 +8,7 @@ from stages.colour import canonical_name
 HEX_CODE = re.compile(r"#[0-9a-fA-F]{6}(?![0-9a-zA-Z])")
 FEATURE = re.compile(r"([^,()#]*(?:\([^()#]*\)[^,()#]*)*)\(\s*(#[0-9a-fA-F]{6})\s*\)")
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+LINE_END = re.compile(r"\r\n|\r|\n")
 BACKGROUND = re.compile(r"\bbackground\b", re.IGNORECASE)
 
 
@@ -22,8 +23,8 @@ class Feature:
 
 
 def first_line(text: str) -> str:
-    """What kohya trains on: the first line, stripped (sd-scripts `read_caption`)."""
-    return text.split("\n", 1)[0].strip()
+    """What kohya trains on: the first line, stripped (sd-scripts `read_caption`), less a byte order mark."""
+    return LINE_END.split(text.removeprefix("\ufeff"), maxsplit=1)[0].strip()
 
 
 def tags(caption: str) -> list[str]:

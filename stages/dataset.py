@@ -1,6 +1,7 @@
 """The packaged dataset's manifest: what `package` wrote, with a hash of every sprite and caption."""
 
 import json
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -8,6 +9,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from stages.errors import SpriteLoraError
 
 MANIFEST = "manifest.json"
+
+UNSAFE = re.compile(r"[^\w .()+-]|^[.\-\s]|[.\s]$")
+"""Characters that shells, Windows, zip tools or kohya's caches trip over; \\w is any letter or digit."""
+
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?\Z", re.IGNORECASE)
+"""Names that Windows keeps for devices."""
 
 
 class Item(BaseModel):
@@ -58,3 +65,12 @@ def read_manifest(dataset: Path) -> Manifest:
         raise SpriteLoraError(
             f"{path} is not a manifest of this version: {error}", "run: dvc repro -f package"
         ) from None
+
+
+def unsafe(stem: str) -> str | None:
+    """What is wrong with a file's stem, None where nothing is."""
+    if match := UNSAFE.search(stem):
+        return f"holds {match[0]!r}" if match[0].strip(". -") else "starts or ends with a space, dot or dash"
+    if RESERVED.match(stem):
+        return "is a device's name on Windows"
+    return None

@@ -1,17 +1,11 @@
 """Which sprites and captions are there, and which names no later tool could handle."""
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from stages.dataset import unsafe
 from stages.validate.finding import Found, quote
-
-UNSAFE = re.compile(r"[^\w .()+-]|^[.\-\s]|[.\s]$")
-"""Characters that shells, Windows, zip tools or kohya's caches trip over; \\w is any letter or digit."""
-
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?\Z", re.IGNORECASE)
-"""Names that Windows keeps for devices."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +70,6 @@ def pair(sprites: Listing, captions: Listing) -> tuple[list[str], list[Found]]:
     ]
     both = sorted(sprites.files.keys() & captions.files.keys())
     return both, found
-
-
-def unsafe(stem: str) -> str | None:
-    """What is wrong with a file's stem, None where nothing is."""
-    if match := UNSAFE.search(stem):
-        return f"holds {quote(match[0])}" if match[0].strip(". -") else "starts or ends with a space, dot or dash"
-    if RESERVED.match(stem):
-        return "is a device's name on Windows"
-    return None
 
 
 def shown(path: Path | str) -> str:

@@ -1,6 +1,6 @@
 """The rules on one caption's words and tokens."""
 
-from stages.caption import HEX_CODE, first_line, tags
+from stages.caption import HEX_CODE, LINE_END, first_line, tags
 from stages.tokens import ClipTokenizer
 from stages.validate.finding import Found, quote
 from stages.validate.gate import Gate, holding
@@ -41,7 +41,7 @@ def read_caption(path: str, shown: str, found: list[Found]) -> str | None:
     if not caption:
         found.append(Found("empty-caption", shown, "the first line is empty" if text.strip() else "there is no text"))
         return None
-    below = text.split("\n", 1)[1:]
+    below = LINE_END.split(text, maxsplit=1)[1:]
     if below and below[0].strip():
         found.append(Found("multi-line", shown, f"only the first line is trained on; not {quote(below[0].strip())}"))
     return caption

@@ -1,0 +1,62 @@
+"""What the run will do, before it starts: steps, checkpoints, bytes, and hours at a stated speed."""
+
+from typing import Any
+
+from stages.checkpoint import saved_epochs
+from stages.lora_size import Target, lora_bytes, lora_parameters
+from stages.package.params import Steps
+
+
+def plan(pictures: int, num_repeats: int, steps: Steps, targets: list[Target], dataset_bytes: int) -> dict[str, Any]:
+    """The plan as reports/package.json holds it, by kohya's accounting (sd-scripts `train_network.py`).
+
+    All pictures are of one size, hence in one bucket: batches per epoch = ceil(pictures x repeats / batch), steps per
+    epoch = ceil(batches / processes / accumulation). `checkpoint_bytes` are the tensors'; a file's header adds 0.1 to
+    0.3 MB.
+    """
+    per_epoch = pictures * num_repeats
+    batches = -(-per_epoch // steps.train_batch_size)
+    steps_per_epoch = -(-batches // (steps.num_processes * steps.gradient_accumulation_steps))
+    parameters, modules = lora_parameters(
+        targets,
+        steps.network_dim,
+        steps.conv_dim,
+        steps.network_train_unet_only,
+        steps.network_train_text_encoder_only,
+    )
+    size = lora_bytes(parameters, modules, steps.save_precision)
+    checkpoints = len(saved_epochs(steps.max_train_epochs, steps.save_every_n_epochs))
+    return {
+        "pictures": pictures,
+        "num_repeats": num_repeats,
+        "pictures_per_epoch": per_epoch,
+        "batch": steps.train_batch_size * steps.num_processes * steps.gradient_accumulation_steps,
+        "steps_per_epoch": steps_per_epoch,
+        "epochs": steps.max_train_epochs,
+        "steps": steps_per_epoch * steps.max_train_epochs,
+        "checkpoints": checkpoints,
+        "lora_modules": modules,
+        "lora_parameters": parameters,
+        "checkpoint_bytes": size,
+        "checkpoints_bytes": size * checkpoints,
+        "dataset_bytes": dataset_bytes,
+    }
+
+
+def plan_lines(plan: dict[str, Any], steps_per_second: float | None) -> list[str]:
+    """The plan for the person. `steps_per_second`: measured on the machine that will train; None leaves hours out."""
+    lines = [
+        f"{plan['pictures']} pictures x {plan['num_repeats']} repeats = {plan['pictures_per_epoch']} per epoch",
+        f"{plan['steps_per_epoch']} steps per epoch of {plan['batch']} pictures each, "
+        f"{plan['steps']} steps in {plan['epochs']} epochs",
+        f"{plan['checkpoints']} checkpoints of {_mib(plan['checkpoint_bytes'])}, "
+        f"{_mib(plan['checkpoints_bytes'])} in all ({plan['lora_modules']} modules)",
+        f"dataset of {_mib(plan['dataset_bytes'])}",
+    ]
+    if steps_per_second:
+        lines.append(f"{plan['steps'] / steps_per_second / 3600:.1f} hours at {steps_per_second:g} steps per second")
+    return lines
+
+
+def _mib(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB"
