@@ -1,5 +1,6 @@
 """The grid: every epoch against every prompt, with the scores and what is wrong."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stages.report.facts import Epoch, Facts, Picture
@@ -65,19 +66,28 @@ def _row(epoch: Epoch, facts: Facts, at_most: int) -> Row:
         score=points(epoch.score),
         share=round(10 * epoch.score, 1),
         selected=chosen,
-        marks=tuple(Mark(word, sentence) for word, sentence in epoch.warnings),
+        marks=(*_choice_marks(epoch, facts), *(Mark(word, sentence) for word, sentence in epoch.warnings)),
         cells=tuple(_cell(epoch, name, facts, at_most) for name in facts.prompts),
     )
+
+
+def _choice_marks(epoch: Epoch, facts: Facts) -> Iterable[Mark]:
+    chosen = facts.selected
+    if epoch.number in chosen.passed_over:
+        yield Mark("passed over", "Not considered: too many of its pictures are copies of training sprites.")
+    if epoch.number in chosen.tied and epoch.number != chosen.epoch and len(chosen.tied) > 1:
+        yield Mark("tied", "As good as the selected epoch, as far as these prompts can tell.", "info")
 
 
 def _cell(epoch: Epoch, prompt: str, facts: Facts, at_most: int) -> Cell:
     picture: Picture | None = epoch.pictures.get(prompt)
     if picture is None:
         return Cell(None, "", "", ())
+    sentences = [sentence for _, sentence in picture.warnings]
     who = "Untouched base" if epoch.number == 0 else f"Epoch {epoch.number}"
     return Cell(
         picture=inline(picture.path, facts.art_pixels, at_most),
-        alt=f"{who}, prompt {prompt}, score {points(picture.score)} of 10.",
+        alt=" ".join([f"{who}, prompt {prompt}, score {points(picture.score)} of 10.", *sentences]),
         score=points(picture.score),
         marks=tuple(Mark(word, sentence) for word, sentence in picture.warnings),
     )

@@ -46,9 +46,16 @@ class Selected:
 
     epoch: int
     reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
     margin: float | None
-    """Points above the runner-up."""
+    """Points above the runner-up; below it, negative, where a tie went to the earlier epoch."""
     runner_up: int | None
+    spread: float | None
+    """Standard error of that margin over the prompts, in points."""
+    tied: tuple[int, ...]
+    """Epochs that cannot be told from the best."""
+    passed_over: tuple[int, ...]
+    """Epochs that copy training sprites too often."""
     file: Path
     bytes: int
     model_hash: str
@@ -61,6 +68,10 @@ class Sprite:
 
     prompt: str
     path: Path
+    drawn_colours: int
+    """Different colours of the picture before it was finished."""
+    palette: dict[str, int]
+    """`#rrggbb` of the sprite to the number of its cells, most first."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +89,8 @@ class Facts:
     findings: tuple[dict[str, str], ...]
     overview: dict[str, Any]
     """What `validate` counted in captions and sprites."""
-    plan: tuple[tuple[str, str, str], ...]
-    """(name, value, unit) of each figure of the training plan."""
-    steps_per_epoch: int
+    plan: dict[str, int]
+    """What `package` foretold: steps, checkpoints, bytes."""
     series: dict[str, Points]
     """Of the training: step and value, by the metric's name."""
     params: dict[str, Any]

@@ -26,7 +26,6 @@ def read_facts(paths: Paths) -> Facts:
     reports = paths.reports
     manifest = read_manifest(paths.dataset)
     checked = _json(reports / "validate.json")
-    plan = _json(reports / "package.json")
     scores = _json(reports / "score.json")
     pictures = _rows(reports / "score.csv")
     params, _ = read()
@@ -40,8 +39,7 @@ def read_facts(paths: Paths) -> Facts:
         sprites=tuple(_sprites(paths.finished)),
         findings=tuple(checked["findings"]),
         overview=checked["overview"],
-        plan=tuple(_plan(plan)),
-        steps_per_epoch=plan["steps_per_epoch"],
+        plan=_json(reports / "package.json"),
         series=_series(reports / "train"),
         params=params,
     )
@@ -108,33 +106,37 @@ def _epoch_warnings(mark: dict[str, float], pictures: dict[str, Picture]) -> Ite
 
 def _selected(paths: Paths) -> Selected:
     chosen = _json(paths.reports / "select.json")
-    file = paths.selected / chosen["file"]
+    file = Path(chosen["file"])
+    record = _json(paths.selected / "record.json")
     return Selected(
         epoch=chosen["epoch"],
         reasons=tuple(chosen["reasons"]),
+        warnings=tuple(chosen["warnings"]),
         margin=chosen["margin"],
         runner_up=chosen["runner_up"],
+        spread=chosen["spread"],
+        tied=tuple(chosen["tied"]),
+        passed_over=tuple(chosen["passed_over"]),
         file=file,
         bytes=file.stat().st_size,
         model_hash=chosen["model_hash"],
-        record=_json(paths.selected / "record.json"),
+        record=record["checkpoint"] or {},
     )
 
 
 def _sprites(finished: Path) -> Iterable[Sprite]:
-    """The sprites at one pixel per art pixel; the enlargements beside them are named `<prompt>@8x.png`."""
-    return (Sprite(path.stem, path) for path in sorted(finished.glob("*.png")) if "@" not in path.stem)
-
-
-def _plan(plan: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
-    return ((name.replace("_", " "), str(value), "") for name, value in plan.items())
+    """The sprites at one pixel per art pixel, as colours.json lists them."""
+    for prompt, told in _json(finished / "colours.json").items():
+        yield Sprite(prompt, finished / f"{prompt}.png", told["drawn_colours"], told["palette"])
 
 
 def _series(folder: Path) -> dict[str, Points]:
-    """dvclive's tables, one per metric: columns `step` and the metric."""
+    """dvclive's tables, one per metric: `plots/metrics/lr/unet.tsv` with columns `step` and `unet` is `lr/unet`."""
+    tables = folder / "plots" / "metrics"
     series = {}
-    for path in sorted(folder.rglob("*.tsv")):
+    for path in sorted(tables.rglob("*.tsv")):
         rows = _rows(path, delimiter="\t")
-        name = next(name for name in rows[0] if name != "step")
-        series[name] = tuple((float(row["step"]), float(row[name])) for row in rows)
+        series[path.relative_to(tables).with_suffix("").as_posix()] = tuple(
+            (float(row["step"]), float(row[path.stem])) for row in rows
+        )
     return series

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stages.report.charts import Axis, Chart, Mark, Points, axis, line, running_mean, thinned
 from stages.report.facts import Facts
-from stages.report.words import Figure, plural
+from stages.report.words import Figure, number, plural, size
 
 MOST_POINTS = 600
 """A line of more points is drawn through the extremes of as many stretches."""
@@ -26,11 +26,11 @@ class Training:
 def training(facts: Facts) -> Training:
     """The section with the plan and the curves."""
     charts, notes = [], []
-    per_epoch = facts.steps_per_epoch
+    per_epoch = facts.plan["steps_per_epoch"]
     series = {name: epochs_of(points, per_epoch) for name, points in facts.series.items()}
     across = axis("epoch", 0, max((x for points in series.values() for x, _ in points), default=1), 10, whole=True)
     losses = {name: points for name, points in series.items() if "loss" in name}
-    rates = {name: points for name, points in series.items() if "lr" in name}
+    rates = {name: points for name, points in series.items() if name.startswith("lr/")}
     for name, points in losses.items():
         finite = tuple(point for point in points if math.isfinite(point[1]))
         if len(finite) < len(points):
@@ -46,7 +46,21 @@ def training(facts: Facts) -> Training:
         )
     if rates:
         charts.append(rate_chart(rates, across))
-    return Training(tuple(Figure(*figure) for figure in facts.plan), tuple(charts), tuple(notes))
+    return Training(plan(facts.plan), tuple(charts), tuple(notes))
+
+
+def plan(foretold: Mapping[str, int]) -> tuple[Figure, ...]:
+    """What `package` foretold, as figures."""
+    return (
+        Figure("Pictures", number(foretold["pictures"])),
+        Figure("Repeats", number(foretold["num_repeats"])),
+        Figure("Pictures per step", number(foretold["batch"])),
+        Figure("Steps per epoch", number(foretold["steps_per_epoch"])),
+        Figure("Epochs", number(foretold["epochs"])),
+        Figure("Steps", number(foretold["steps"])),
+        Figure("LoRA weights", number(foretold["lora_parameters"])),
+        Figure("Checkpoints", number(foretold["checkpoints"]), f"of {size(foretold['checkpoint_bytes'])}"),
+    )
 
 
 def epochs_of(points: Points, per_epoch: int) -> tuple[tuple[float, float], ...]:
@@ -87,13 +101,15 @@ def rate_chart(rates: Mapping[str, Points], across: Axis) -> Chart:
         (kind, line(thinned(points, MOST_POINTS), across, up))
         for kind, points in zip(KINDS, rates.values(), strict=False)
     ]
-    told = "; ".join(f"{name} at most {max(y for _, y in points):.3g}" for name, points in rates.items())
+    told = "; ".join(
+        f"{name.removeprefix('lr/')} at most {max(y for _, y in points):.3g}" for name, points in rates.items()
+    )
     return Chart(
         title="Learning rates",
         description=f"{told}.",
         across=across,
         up=up,
         paths=tuple(paths),
-        legend=tuple(zip(KINDS, rates, strict=False)),
+        legend=tuple((kind, name.removeprefix("lr/")) for kind, name in zip(KINDS, rates, strict=False)),
         low=True,
     )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-UNITS = ("bytes", "KB", "MB", "GB", "TB")
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ def signed(value: float) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes in decimal units with three figures: 37.9 MB."""
+    """Bytes in binary units with three figures: 36.1 MiB."""
     power = 0
     value = float(count)
-    while value >= 999.5 and power < len(UNITS) - 1:
-        value, power = value / 1000, power + 1
+    while value >= 1000 and power < len(UNITS) - 1:
+        value, power = value / 1024, power + 1
     return f"{value:.3g} {UNITS[power]}"
 
 

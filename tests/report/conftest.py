@@ -56,6 +56,8 @@ def write_run(root: Path) -> None:
     (root / "params.yaml").write_text(yaml.safe_dump(params(), sort_keys=False))
     write_scores(root)
     write_curves(root / "reports/train/plots/metrics")
+    colours = {"drawn_colours": 900, "palette": {"#112233": 500, "#ffffff": 76}}
+    write_json(root / "outputs/finished/colours.json", dict.fromkeys(PROMPTS, colours))
     generator = np.random.default_rng(0)
     for name in PROMPTS:
         cells = generator.integers(0, 256, (24, 24, 3), dtype=np.uint8)
@@ -117,10 +119,11 @@ def write_scores(root: Path) -> None:
 
 
 def write_curves(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, scale in (("loss", 0.1), ("lr_unet", 1e-4), ("lr_text_encoder", 5e-5)):
+    for name, scale in (("loss", 0.1), ("lr/unet", 1e-4), ("lr/textencoder", 5e-5)):
+        table = folder / f"{name}.tsv"
+        table.parent.mkdir(parents=True, exist_ok=True)
         lines = [f"{step}\t{scale * (1 + (step % 3)) / (1 + step)}" for step in range(1, 10)]
-        (folder / f"{name}.tsv").write_text("\n".join([f"step\t{name}", *lines, ""]))
+        table.write_text("\n".join([f"step\t{table.stem}", *lines, ""]))
 
 
 def validate() -> dict[str, Any]:
@@ -141,23 +144,47 @@ def validate() -> dict[str, Any]:
 
 
 def package() -> dict[str, Any]:
-    return {"pictures": 3, "num_repeats": 1, "steps_per_epoch": 3, "steps": 9, "checkpoints": 3}
+    return {
+        "pictures": 3,
+        "num_repeats": 1,
+        "pictures_per_epoch": 3,
+        "batch": 1,
+        "steps_per_epoch": 3,
+        "epochs": 3,
+        "steps": 9,
+        "checkpoints": 3,
+        "lora_modules": 10,
+        "lora_parameters": 12345,
+        "checkpoint_bytes": 24690,
+        "checkpoints_bytes": 74070,
+        "dataset_bytes": 4096,
+    }
 
 
 def select() -> dict[str, Any]:
     return {
         "epoch": 2,
-        "margin": 0.25,
-        "runner_up": 3,
-        "reasons": ["Epoch 2 scores best.", "Epoch 3 holds copies."],
-        "file": "punk.safetensors",
+        "score": 8.25,
+        "best": {"epoch": 2, "score": 8.25},
+        "runner_up": 1,
+        "margin": 3.25,
+        "spread": 0.5,
+        "tied": [2],
+        "passed_over": [3],
+        "base": 2.0,
+        "gain": 6.25,
+        "reasons": ["Epoch 2 scores best.", "Epoch 3 was passed over."],
+        "warnings": ["More prompts sharpen the choice."],
+        "file": "outputs/selected/punk.safetensors",
+        "checkpoint": "punk-000002.safetensors",
         "model_hash": "ab" * 32,
     }
 
 
 def record() -> dict[str, Any]:
     hashes = {name: name[0] * 64 for name in ("captions", "sprites", "base", "code")}
-    return {**hashes, "versions": {"torch": "2.10.0", "numpy": "2.3.0"}, "fingerprint": "f" * 64}
+    made_by = {**hashes, "versions": {"torch": "2.10.0", "numpy": "2.3.0"}, "fingerprint": "f" * 64}
+    return {"selection": select(), "checkpoint": made_by}
 
 
 def manifest() -> dict[str, Any]:
