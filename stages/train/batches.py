@@ -1,0 +1,81 @@
+"""Which pictures a step sees: epochs, batches and steps, counted as kohya counts them."""
+
+import math
+from dataclasses import dataclass
+
+from stages import draws
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The run in numbers."""
+
+    entries: list[int]
+    """One epoch's pictures, each as often as it is repeated: indices into the training pictures, then into the
+    regularisation pictures behind them."""
+    batch_size: int
+    accumulation: int
+    processes: int
+    epochs: int
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """All pictures have one size, so there is one bucket; its short last batch is kept."""
+        return math.ceil(len(self.entries) / self.batch_size)
+
+    @property
+    def rounds_per_epoch(self) -> int:
+        """Batches that each process takes; the processes take one each at a time."""
+        return math.ceil(self.batches_per_epoch / self.processes)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps; the last of an epoch may gather fewer batches."""
+        return math.ceil(self.rounds_per_epoch / self.accumulation)
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+
+def entries(pictures: int, num_repeats: int, regularisation: int = 0, regularisation_repeats: int = 1) -> list[int]:
+    """One epoch's pictures. Regularisation pictures go round until there are as many as training pictures, as kohya
+    does; where there are more of them than that, the rest is not seen (`DreamBoothDataset`)."""
+    training = [index for index in range(pictures) for _ in range(num_repeats)]
+    if not regularisation:
+        return training
+    counts = [0] * regularisation
+    seen = 0
+    for turn in range(len(training)):
+        index = turn % regularisation
+        counts[index] += regularisation_repeats if turn < regularisation else 1
+        seen += regularisation_repeats if turn < regularisation else 1
+        if seen >= len(training):
+            break
+    return training + [pictures + index for index, count in enumerate(counts) for _ in range(count)]
+
+
+def epoch_batches(plan: Plan, seed: int, epoch: int) -> list[list[int]]:
+    """The epoch's batches in order, a function of (seed, epoch): pictures shuffled, cut, and the batches shuffled.
+
+    So each picture is seen exactly num_repeats times in each epoch; kohya's first batch of an epoch comes from the
+    epoch before's order, and repeats some pictures while others are missed.
+    """
+    order = draws.permutation(len(plan.entries), seed, "order", epoch)
+    shuffled = [plan.entries[index] for index in order]
+    cut = [shuffled[start : start + plan.batch_size] for start in range(0, len(shuffled), plan.batch_size)]
+    return [cut[index] for index in draws.permutation(len(cut), seed, "batch order", epoch)]
+
+
+def step_batches(plan: Plan, step: int) -> list[list[int]]:
+    """Which of the epoch's batches its step `step` (from 0) sees: per round, one number for each process.
+
+    Where the processes do not divide the batches, the last round goes on at the epoch's beginning (accelerate's
+    `even_batches`).
+    """
+    first = step * plan.accumulation
+    rounds = range(first, min(first + plan.accumulation, plan.rounds_per_epoch))
+    return [
+        [(turn * plan.processes + process) % plan.batches_per_epoch for process in range(plan.processes)]
+        for turn in rounds
+    ]

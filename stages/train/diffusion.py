@@ -1,0 +1,62 @@
+"""One batch through the diffusion process: what the U-Net is shown, what it should say, what it says."""
+
+from typing import Any
+
+import torch
+
+from stages import draws
+from stages.base_model import BaseModel
+from stages.text import Encoded
+from stages.train import noise
+from stages.train.params import Train
+
+
+def batch_noise(latents: torch.Tensor, params: Train, number: int) -> torch.Tensor:
+    """Noise for a batch of latents, a function of (seed, batch number): plain, then offset, then pyramid, as kohya."""
+    seed = params.seed
+    drawn = draws.normal(tuple(latents.shape), seed, "noise", number)
+    if params.noise_offset:
+        offset = draws.normal((*latents.shape[:2], 1, 1), seed, "noise offset", number)
+        drawn = noise.offset_noise(drawn, latents, params.noise_offset, params.adaptive_noise_scale, offset)
+    if params.multires_noise_iterations:
+        discount = params.multires_noise_discount
+        drawn = noise.pyramid_noise(drawn, params.multires_noise_iterations, discount, seed, number)
+    return drawn
+
+
+def batch_timesteps(pictures: int, timesteps: int, seed: int, number: int) -> torch.Tensor:
+    """One timestep per picture, uniform over 0..timesteps-1, a function of (seed, batch number)."""
+    return torch.randint(0, timesteps, (pictures,), generator=draws.generator(seed, "timestep", number))
+
+
+def predict(
+    base: BaseModel, noisy: torch.Tensor, timesteps: torch.Tensor, encoded: Encoded, resolution: int
+) -> torch.Tensor:
+    """What the U-Net says. SDXL is also told the pooled text and the sizes: `resolution` squared, not cropped."""
+    more: dict[str, Any] = {}
+    if base.is_sdxl:
+        sizes = torch.tensor([[resolution, resolution, 0, 0, resolution, resolution]], device=noisy.device)
+        more = {"added_cond_kwargs": {"text_embeds": encoded.pooled, "time_ids": sizes.expand(len(noisy), -1)}}
+    dtype = base.unet.dtype
+    said: torch.Tensor = base.unet(noisy.to(dtype), timesteps, encoded.states.to(dtype), **more).sample
+    return said
+
+
+def set_attention(unet: Any, xformers: bool, sdpa: bool) -> None:
+    """How the U-Net computes attention: xformers, torch's fast one, or plainly; the same result up to rounding."""
+    from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
+
+    if xformers:
+        unet.enable_xformers_memory_efficient_attention()
+    else:
+        unet.set_attn_processor(AttnProcessor2_0() if sdpa else AttnProcessor())
+
+
+def set_gradient_checkpointing(base: BaseModel, text_encoders: bool) -> None:
+    """Recompute activations instead of keeping them. Needs training mode, where these models have no dropout."""
+    base.unet.enable_gradient_checkpointing()
+    base.unet.train()
+    for encoder in base.text_encoders if text_encoders else []:
+        encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        encoder.train()
+        assert encoder.config.attention_dropout == 0, "a text encoder with dropout"

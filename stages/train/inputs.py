@@ -1,0 +1,55 @@
+"""What a run is made from, and the record of it."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.base_model import BaseModel
+from stages.dataset import Manifest
+from stages.params import Paths
+from stages.record import base_hash, code_hash, stamped, versions
+from stages.train.batches import Plan, entries
+from stages.train.latents import encode_picture, read_picture
+from stages.train.params import Train
+from stages.train.run import Picture
+
+
+def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any]:
+    """Exactly what the stage depends on, with its fingerprint."""
+    package = manifest.model_dump(include={"folder", "name", "num_repeats", "resolution", "art_pixels", "background"})
+    return stamped(
+        {
+            "stage": "train",
+            "params": params.model_dump(mode="json"),
+            "package": package,
+            "captions": manifest.captions_sha256,
+            "sprites": manifest.sprites_sha256,
+            "base": base_hash(paths.base),
+            "code": code_hash("train"),
+            "versions": versions(),
+        }
+    )
+
+
+def make_plan(params: Train, manifest: Manifest) -> Plan:
+    """The run in numbers."""
+    return Plan(
+        entries=entries(len(manifest.items), manifest.num_repeats),
+        batch_size=params.train_batch_size,
+        accumulation=params.gradient_accumulation_steps,
+        processes=params.num_processes,
+        epochs=params.max_train_epochs,
+    )
+
+
+def read_pictures(base: BaseModel, manifest: Manifest, dataset: Path) -> list[Picture]:
+    """All training pictures, encoded."""
+    folder = dataset / manifest.folder
+    return [
+        Picture(
+            stem=item.stem,
+            caption=item.caption,
+            posterior=encode_picture(base, read_picture(folder / f"{item.stem}.png", manifest.resolution)),
+            weight=1.0,
+        )
+        for item in manifest.items
+    ]

@@ -1,0 +1,48 @@
+"""Clock, device and Git commit of a run: what no result depends on, and no hash holds."""
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from stages.files import write_json
+
+
+class RunLog:
+    """One JSON per fingerprint; a resumed run replaces it, with its own times."""
+
+    def __init__(self, path: Path, device: torch.device, threads: int) -> None:
+        self._path = path
+        self._content = {
+            "started_at": now(),
+            "finished_at": None,
+            "steps": None,
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
+            "threads": threads,
+            "python": platform.python_version(),
+            **git_commit(),
+        }
+        write_json(path, self._content)
+
+    def end(self, steps: int) -> None:
+        """Note the end."""
+        write_json(self._path, {**self._content, "finished_at": now(), "steps": steps})
+
+
+def now() -> str:
+    """UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def git_commit() -> dict[str, str | bool | None]:
+    """The checkout's commit, and whether anything but dvc.lock and reports/ differs from it; None outside Git."""
+
+    def git(*arguments: str) -> str | None:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    changed = git("status", "--porcelain", "--", ".", ":!dvc.lock", ":!reports")
+    return {"commit": commit, "clean": None if changed is None else not changed}

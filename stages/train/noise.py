@@ -1,0 +1,64 @@
+"""The forward diffusion process: how latents become noisy latents, and what the U-Net should say about them."""
+
+from typing import Any
+
+import torch
+from torch.nn.functional import interpolate
+
+from stages import draws
+
+
+def alphas_cumprod(scheduler: dict[str, Any]) -> torch.Tensor:
+    """Cumulative product of 1 - beta, float32, one per timestep; beta linear in its root (DDPM, scaled_linear)."""
+    start, end, steps = scheduler["beta_start"], scheduler["beta_end"], scheduler["num_train_timesteps"]
+    assert scheduler["beta_schedule"] == "scaled_linear", scheduler["beta_schedule"]
+    betas = torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float32) ** 2
+    return torch.cumprod(1.0 - betas, dim=0)
+
+
+def signal_to_noise(alphas: torch.Tensor) -> torch.Tensor:
+    """SNR = alpha / (1 - alpha) of the cumulative products (Hang et al., arXiv:2303.09556)."""
+    return alphas / (1 - alphas)
+
+
+def add_noise(latents: torch.Tensor, noise: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
+    """sqrt(a) x + sqrt(1 - a) e, with one `a` per picture (Ho et al., arXiv:2006.11239, eq. 4)."""
+    a = alphas.view(-1, 1, 1, 1)
+    return a.sqrt() * latents + (1 - a).sqrt() * noise
+
+
+def velocity(latents: torch.Tensor, noise: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
+    """sqrt(a) e - sqrt(1 - a) x: what a v-prediction model says (Salimans and Ho, arXiv:2202.00512, appendix D)."""
+    a = alphas.view(-1, 1, 1, 1)
+    return a.sqrt() * noise - (1 - a).sqrt() * latents
+
+
+def offset_noise(
+    noise: torch.Tensor, latents: torch.Tensor, offset: float, adaptive_scale: float | None, drawn: torch.Tensor
+) -> torch.Tensor:
+    """Add offset * N(0, 1), one value per picture and channel (crosslabs.org, "Diffusion with offset noise").
+
+    With `adaptive_scale` the offset is max(0, offset + scale * |mean of the latent's channel|). `drawn`: (B, C, 1, 1).
+    """
+    strength: float | torch.Tensor = offset
+    if adaptive_scale is not None:
+        mean = latents.mean(dim=(2, 3), keepdim=True).abs()
+        strength = (offset + adaptive_scale * mean).clamp(min=0)
+    return noise + strength * drawn
+
+
+def pyramid_noise(noise: torch.Tensor, iterations: int, discount: float, seed: int, batch: int) -> torch.Tensor:
+    """Add ever coarser noise, level i with weight discount ** i, and divide by the whole batch's deviation (multires).
+
+    Level i has a side of side / r ** i with r drawn from U(2, 4); the last is where a side is 1. Level 0 has full size:
+    it doubles the plain noise, which the division takes back. After kohya's `pyramid_noise_like`.
+    """
+    height, width = noise.shape[2:]
+    for level in range(iterations):
+        ratio = 2 + 2 * draws.uniform((), seed, "pyramid ratio", batch, level).item()
+        rows, columns = max(1, int(height / ratio**level)), max(1, int(width / ratio**level))
+        coarse = draws.normal((*noise.shape[:2], rows, columns), seed, "pyramid", batch, level)
+        noise = noise + interpolate(coarse, size=(height, width), mode="bilinear") * discount**level
+        if rows == 1 or columns == 1:
+            break
+    return noise / noise.std()

@@ -1,0 +1,106 @@
+"""Which weights are trained at which rate, and by what."""
+
+import ast
+from typing import Any
+
+import torch
+
+from stages.errors import SpriteLoraError
+from stages.lora import LoRANetwork
+from stages.train.params import Train
+
+
+def parameter_groups(network: LoRANetwork, params: Train) -> list[dict[str, Any]]:
+    """Text encoders and U-Net, each with its rate; a rate of 0 leaves the part out (kohya `prepare_optimizer_params`).
+
+    For SDXL one text_encoder_lr holds for both encoders. `name` is what the rate is logged under.
+    """
+    rates = {"textencoder": params.rate_of_text_encoder, "unet": params.rate_of_unet}
+    groups: list[dict[str, Any]] = []
+    for name, rate in rates.items():
+        loras = [lora for lora in network.loras if lora.name.startswith("lora_unet") == (name == "unet")]
+        weights = [weight for lora in loras for weight in lora.parameters()]
+        if rate and weights:
+            groups.append({"name": name, "params": weights, "lr": rate})
+    return groups
+
+
+def optimizer_arguments(optimizer_args: tuple[str, ...]) -> dict[str, Any]:
+    """`["weight_decay=0.1", "betas=0.9,0.99"]` as keyword arguments, values read as Python literals, as kohya does."""
+    arguments: dict[str, Any] = {}
+    for text in optimizer_args:
+        key, equals, value = text.partition("=")
+        try:
+            if not equals:
+                raise ValueError("no `=`")
+            arguments[key.strip()] = ast.literal_eval(value)
+        except (ValueError, SyntaxError) as error:
+            raise SpriteLoraError(
+                f"train.optimizer_args: {text!r} is not key=value: {error}", "such as weight_decay=0.1"
+            ) from None
+    return arguments
+
+
+def optimizer_class(optimizer_type: str) -> type[torch.optim.Optimizer]:
+    """The class behind kohya's name, from its package. Raises SpriteLoraError where that is not installed."""
+    if optimizer_type == "AdamW":
+        return torch.optim.AdamW
+    if optimizer_type == "AdamW8bit":
+        try:
+            import bitsandbytes
+        except ImportError:
+            raise SpriteLoraError(
+                "train.optimizer_type AdamW8bit needs bitsandbytes, which is not installed",
+                "on a machine with a CUDA GPU: uv sync --extra gpu; without one use AdamW",
+            ) from None
+        return bitsandbytes.optim.AdamW8bit  # type: ignore[no-any-return]
+    if optimizer_type == "Adafactor":
+        from transformers.optimization import Adafactor
+
+        return Adafactor  # type: ignore[no-any-return]
+    if optimizer_type == "Lion":
+        from lion_pytorch import Lion
+
+        return Lion  # type: ignore[no-any-return]
+    assert optimizer_type == "Prodigy", optimizer_type
+    from prodigyopt import Prodigy
+
+    return Prodigy  # type: ignore[no-any-return]
+
+
+def make_optimizer(groups: list[dict[str, Any]], params: Train) -> torch.optim.Optimizer:
+    """The optimizer with its package's defaults, changed by optimizer_args. As in kohya, Adafactor sets its rates."""
+    arguments = optimizer_arguments(params.optimizer_args)
+    rates: dict[str, Any] = {"lr": params.learning_rate}
+    if params.lr_scheduler == "adafactor":
+        arguments.setdefault("relative_step", True)
+        groups = [{key: value for key, value in group.items() if key != "lr"} for group in groups]
+        rates = {"lr": None}
+    kind: Any = optimizer_class(params.optimizer_type)
+    try:
+        optimizer: torch.optim.Optimizer = kind(groups, **rates, **arguments)
+    except (TypeError, ValueError) as error:
+        raise SpriteLoraError(f"train.optimizer_args: {params.optimizer_type} refuses them: {error}") from None
+    return optimizer
+
+
+def used_rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    """Rate per part, as the last step used it; Adafactor's is its own, Prodigy's is times its estimate `d`."""
+    rates = {}
+    for group in optimizer.param_groups:
+        rate = group["lr"]
+        if rate is None:
+            state = optimizer.state[group["params"][0]]
+            rate = type(optimizer)._get_lr(group, state)  # type: ignore[attr-defined]
+        rates[f"lr/{group['name']}"] = float(rate) * float(group.get("d", 1.0))
+    return rates
+
+
+def described(optimizer: torch.optim.Optimizer, params: Train) -> str:
+    """kohya's `ss_optimizer`: `torch.optim.adamw.AdamW(weight_decay=0.1)`."""
+    arguments = optimizer_arguments(params.optimizer_args)
+    if params.lr_scheduler == "adafactor":
+        arguments.setdefault("relative_step", True)
+    kind = type(optimizer)
+    listed = ",".join(f"{key}={value}" for key, value in arguments.items())
+    return f"{kind.__module__}.{kind.__name__}" + (f"({listed})" if listed else "")

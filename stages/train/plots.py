@@ -1,0 +1,23 @@
+"""Loss and learning rates per step, through dvclive, so that `dvc plots` and its editors show them while it trains."""
+
+from pathlib import Path
+from typing import Any
+
+
+class StepLog:
+    """Writes `plots/metrics/*.tsv` and `metrics.json`: steps and values, no clock."""
+
+    def __init__(self, folder: Path, rows: list[dict[str, float]]) -> None:
+        """Start the folder anew with the rows of the steps that a resumed run has already done."""
+        from dvclive import Live
+
+        self._live: Any = Live(str(folder), dvcyaml=False, save_dvc_exp=False, report=None)
+        for step, row in enumerate(rows, start=1):
+            self.add(step, row)
+
+    def add(self, step: int, row: dict[str, float]) -> None:
+        """Log one step, counted from 1."""
+        self._live.step = step
+        for name, value in row.items():
+            self._live.log_metric(name, value)
+        self._live.make_summary()

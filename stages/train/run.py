@@ -1,0 +1,199 @@
+"""One training run put together: pictures, network, optimizer; and its step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from stages import text
+from stages.base_model import BaseModel
+from stages.errors import SpriteLoraError
+from stages.lora import LoRANetwork, ranks_for
+from stages.train import diffusion, loss, noise, schedule
+from stages.train.batches import Plan, epoch_batches, step_batches
+from stages.train.captions import training_caption
+from stages.train.faults import Interruption, check_finite
+from stages.train.latents import Posterior
+from stages.train.optimizer import make_optimizer, parameter_groups, used_rates
+from stages.train.params import Train
+from stages.train.state import Progress
+from stages.train.weight_norms import scale_down
+
+SMALLEST_SCALE = 1.0
+"""fp16's gradient scale halves at each overflow; below this the gradients themselves are not finite."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One training or regularisation picture."""
+
+    stem: str
+    caption: str
+    posterior: Posterior
+    weight: float
+    """Of its loss: 1, or prior_loss_weight."""
+
+
+class Run:
+    """A network in training on a base model, in one process of `accelerator.num_processes`."""
+
+    def __init__(
+        self, params: Train, base: BaseModel, pictures: list[Picture], plan: Plan, resolution: int, accelerator: Any
+    ) -> None:
+        self.params, self.base, self.pictures, self.plan = params, base, pictures, plan
+        self.resolution, self.accelerator, self.scaler = resolution, accelerator, accelerator.scaler
+        self.progress = Progress()
+        self.alphas = noise.alphas_cumprod(base.scheduler)
+        self.network = LoRANetwork(base, trained_ranks(base, params), params.seed, params.network_dropout or 0.0)
+        self.network.to(accelerator.device).train().requires_grad_(False)
+        groups = parameter_groups(self.network, params)
+        for weight in (weight for group in groups for weight in group["params"]):
+            weight.requires_grad_(True)
+        self.trains_text = any(group["name"] == "textencoder" for group in groups)
+        self.optimizer = make_optimizer(groups, params)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        diffusion.set_attention(base.unet, params.xformers, params.sdpa)
+        if params.gradient_checkpointing:
+            diffusion.set_gradient_checkpointing(base, self.trains_text)
+        self.network.apply_to_base()
+
+    def parts(self) -> dict[str, Any]:
+        """State dicts of all that a step changes."""
+        parts = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return {**parts, "scaler": self.scaler.state_dict()} if self.scaler else parts
+
+    def restore(self, progress: Progress, parts: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.progress = progress
+        self.network.load_state_dict(parts["network"])
+        self.optimizer.load_state_dict(parts["optimizer"])
+        if self.scaler:
+            self.scaler.load_state_dict(parts["scaler"])
+
+    def step(self, interruption: Interruption) -> None:
+        """The next optimizer step; its loss and rates become a row of `progress`.
+
+        Raises SpriteLoraError where the loss or a gradient is not finite, before any weight changes, and
+        StopRequestedError between two batches.
+        """
+        epoch, step = divmod(self.progress.step, self.plan.steps_per_epoch)
+        self._set_rates()
+        batches = epoch_batches(self.plan, self.params.seed, epoch)
+        losses: list[float] = []
+        captions: list[str] = []
+        for numbers in step_batches(self.plan, step):
+            interruption.check()
+            own = numbers[self.accelerator.process_index]
+            pictures = [self.pictures[index] for index in batches[own]]
+            value, used = self.loss_of(pictures, epoch * self.plan.batches_per_epoch + own)
+            losses.append(self._mean(value.detach()).item())
+            captions += used
+            self._check("the loss", losses[-1], captions)
+            value = value / self.plan.accumulation
+            (self.scaler.scale(value) if self.scaler else value).backward()
+        self._change_weights(captions)
+        self.progress.step += 1
+        self.progress.rows.append({"loss": sum(losses) / len(losses), **used_rates(self.optimizer)})
+
+    def loss_of(self, pictures: list[Picture], number: int) -> tuple[torch.Tensor, list[str]]:
+        """Loss of one batch and the captions it was computed with; `number` is the batch's in the whole run.
+
+        All that is random in it is a function of (seed, number).
+        """
+        params, seed, device = self.params, self.params.seed, self.accelerator.device
+        self.network.set_step(number)
+        flags = (params.shuffle_caption, params.keep_tokens, params.caption_dropout_rate, seed, number)
+        captions = [training_caption(picture.caption, *flags, place) for place, picture in enumerate(pictures)]
+        latents = self._latents(pictures, number)
+        drawn = diffusion.batch_noise(latents, params, number)
+        timesteps = diffusion.batch_timesteps(len(pictures), len(self.alphas), seed, number)
+        alphas = self.alphas[timesteps]
+        noisy = noise.add_noise(latents, drawn, alphas).to(device)
+        target = noise.velocity(latents, drawn, alphas) if params.v_parameterization else drawn
+        with self.accelerator.autocast():
+            with torch.set_grad_enabled(self.trains_text):
+                encoded = text.encode(self.base, captions, params.max_token_length, params.clip_skip)
+            said = diffusion.predict(self.base, noisy, timesteps.to(device), encoded, self.resolution)
+        weights = torch.tensor([picture.weight for picture in pictures], device=device)
+        snr = noise.signal_to_noise(alphas).to(device)
+        losses = loss.picture_losses(said, target.to(device))
+        return loss.batch_loss(losses, weights, snr, params.min_snr_gamma, params.v_parameterization), captions
+
+    def _latents(self, pictures: list[Picture], number: int) -> torch.Tensor:
+        """(B, C, h, w), scaled. cache_latents: one draw per picture for the whole run, as kohya's cache keeps it."""
+        seed, cached = self.params.seed, self.params.cache_latents
+        drawn = [
+            picture.posterior.draw(seed, picture.stem) if cached else picture.posterior.draw(seed, number, place)
+            for place, picture in enumerate(pictures)
+        ]
+        return torch.stack(drawn) * self.base.latent_scale
+
+    def _set_rates(self) -> None:
+        params, steps = self.params, self.plan.steps
+        warmup = schedule.warmup_steps(params.lr_warmup_steps, steps)
+        cycles = params.lr_scheduler_num_cycles
+        factor = schedule.factor(params.lr_scheduler, self.progress.schedule_step, steps, warmup, cycles)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            if rate is not None:
+                group["lr"] = rate * factor
+
+    def _change_weights(self, captions: list[str]) -> None:
+        """Clip, check and step. fp16's scaler leaves a step out where a gradient overflowed, and the schedule waits."""
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        if self.accelerator.num_processes > 1:
+            for weight in weights:
+                weight.grad = self._mean(weight.grad)
+        if self.scaler:
+            self.scaler.unscale_(self.optimizer)
+        norm = get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+        if not self.scaler:
+            self._check("the gradients' norm", norm.item(), captions)
+        if self.params.max_grad_norm:
+            clip_grads_with_norm_(weights, self.params.max_grad_norm, norm)
+        if self._stepped(captions):
+            self.progress.schedule_step += 1
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.params.scale_weight_norms is not None:
+            scale_down(self.network.loras, self.params.scale_weight_norms)
+
+    def _stepped(self, captions: list[str]) -> bool:
+        if not self.scaler:
+            self.optimizer.step()
+            return True
+        before = self.scaler.get_scale()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.scaler.get_scale() < SMALLEST_SCALE:
+            self._check("the gradients' norm", float("nan"), captions)
+        return bool(self.scaler.get_scale() >= before)
+
+    def _mean(self, value: torch.Tensor) -> torch.Tensor:
+        """Over all processes."""
+        if self.accelerator.num_processes == 1:
+            return value
+        reduced: torch.Tensor = self.accelerator.reduce(value, reduction="mean")
+        return reduced
+
+    def _check(self, what: str, value: float, captions: list[str]) -> None:
+        rate = max(used_rates(self.optimizer).values()) if self.rates[0] is not None else 0.0
+        check_finite(what, value, self.progress.step + 1, captions, rate, self.params)
+
+
+def trained_ranks(base: BaseModel, params: Train) -> dict[str, tuple[int, float]]:
+    """Rank and alpha of all modules that the file will hold. Raises SpriteLoraError where base and params disagree."""
+    predicts = base.scheduler.get("prediction_type", "epsilon")
+    if (predicts == "v_prediction") != params.v_parameterization:
+        raise SpriteLoraError(
+            f"train.v_parameterization is {params.v_parameterization}, but the base model predicts {predicts}",
+            "its scheduler_config.json says so (prediction_type); set v_parameterization to match",
+        )
+    return ranks_for(
+        base,
+        params.network_dim,
+        params.network_alpha,
+        params.conv_dim,
+        params.conv_alpha,
+        text_encoder=not params.network_train_unet_only,
+        unet=not params.network_train_text_encoder_only,
+    )

@@ -1,0 +1,140 @@
+"""What a run leaves to go on from: outside every output of DVC, in a folder named by the fingerprint of all inputs.
+
+state/train/lock                      held by the one trainer that runs
+state/train/holder.json               which process that is, and for which inputs
+state/train/<fingerprint>/record.json what the inputs are
+state/train/<fingerprint>/epochs/     finished epochs' checkpoints
+state/train/<fingerprint>/resume.pt   weights, optimizer and counters after the last saved step
+state/train/<fingerprint>/steps.json  loss and rates per step, there when the run is finished
+"""
+
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from stages.errors import SpriteLoraError
+from stages.files import replacing, write_json
+
+
+@dataclass
+class Progress:
+    """How far a run is: all that decides what comes next, besides the inputs."""
+
+    step: int = 0
+    """Done optimizer steps."""
+    schedule_step: int = 0
+    """Steps of the learning rate's schedule: as many, less those that fp16's scaler left out."""
+    rows: list[dict[str, float]] = field(default_factory=list)
+    """Loss and rates of each done step."""
+
+
+@dataclass(frozen=True)
+class State:
+    """One run's folder."""
+
+    folder: Path
+
+    @property
+    def epochs(self) -> Path:
+        return self.folder / "epochs"
+
+    @property
+    def resume(self) -> Path:
+        return self.folder / "resume.pt"
+
+    @property
+    def steps(self) -> Path:
+        return self.folder / "steps.json"
+
+    def begin(self, record: dict[str, Any]) -> None:
+        """Make the folder; drop what a killed process left of a half-written file."""
+        self.epochs.mkdir(parents=True, exist_ok=True)
+        for leftover in (*self.folder.glob(".*.tmp"), *self.epochs.glob(".*.tmp")):
+            leftover.unlink()
+        write_json(self.folder / "record.json", record)
+
+    def save(self, progress: Progress, parts: dict[str, Any]) -> None:
+        """Replace the state, whole or not at all. `parts`: state dicts of network, optimizer, gradient scaler."""
+        with replacing(self.resume) as temporary:
+            torch.save({"progress": vars(progress), **parts}, temporary)
+
+    def load(self) -> tuple[Progress, dict[str, Any]] | None:
+        """The last saved state; None where there is none. Raises SpriteLoraError where it cannot be read."""
+        if not self.resume.exists():
+            return None
+        try:
+            parts = torch.load(self.resume, map_location="cpu", weights_only=True)
+            return Progress(**parts.pop("progress")), parts
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            raise SpriteLoraError(
+                f"{self.resume}: the state to resume from is damaged: {error}",
+                f"begin anew: rm {self.resume}",
+            ) from None
+
+    def finish(self, progress: Progress) -> None:
+        """Mark the run as finished; its resume state is no longer needed."""
+        write_json(self.steps, progress.rows)
+        self.resume.unlink(missing_ok=True)
+
+    def finished(self, names: list[str]) -> list[dict[str, float]] | None:
+        """The rows of a finished run whose checkpoints, by file name, are all there; else None."""
+        if not self.steps.exists() or not all((self.epochs / name).is_file() for name in names):
+            return None
+        rows: list[dict[str, float]] = json.loads(self.steps.read_text(encoding="utf-8"))
+        return rows
+
+    def publish(self, names: list[str], out: Path) -> None:
+        """Copy the checkpoints to the stage's output, each whole or not at all, and leave nothing else there."""
+        out.mkdir(parents=True, exist_ok=True)
+        for path in out.iterdir():
+            if path.name not in names:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for name in names:
+            with replacing(out / name) as temporary:
+                shutil.copyfile(self.epochs / name, temporary)
+
+
+@contextmanager
+def only_trainer(folder: Path, fingerprint: str) -> Iterator[None]:
+    """Hold the lock of all training states; wait, saying so, while another trainer runs.
+
+    The other may be an orphan of a `dvc repro` that was killed: when it is done, its epochs are there to be used.
+    The lock goes with the process that holds it, however it ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, holder = FileLock(folder / "lock"), folder / "holder.json"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"waiting: {_who(holder, fingerprint)}", flush=True)
+        lock.acquire(poll_interval=0.5)
+    try:
+        write_json(holder, {"pid": os.getpid(), "fingerprint": fingerprint})
+        yield
+        holder.unlink(missing_ok=True)
+    finally:
+        lock.release()
+
+
+def _who(holder: Path, fingerprint: str) -> str:
+    try:
+        other = json.loads(holder.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return "another trainer runs in this project"
+    same = "the same inputs; its epochs will be used" if other["fingerprint"] == fingerprint else "other inputs"
+    return f"another trainer runs, process {other['pid']}, for {same}; `kill {other['pid']}` makes it save and stop"
+
+
+def states(folder: Path) -> list[Path]:
+    """All runs' folders, oldest first."""
+    runs = [path.parent for path in folder.glob("*/record.json")]
+    return sorted(runs, key=lambda run: run.stat().st_mtime)
