@@ -1,0 +1,48 @@
+# The fan-out inside the stage `sample`, and nothing else: every edge between stages is in dvc.yaml.
+from snakemake.utils import min_version
+
+from stages.record import code_hash
+from stages.sample.shards import planned
+
+min_version("9.19")
+
+
+configfile: "params.yaml"
+
+
+pathvars:
+    **config["paths"],
+
+
+# Used only with `--sdm apptainer`: an image that holds the project's environment.
+container: "sprite-lora.sif"
+
+
+SHARDS = planned(config)
+
+
+rule sample_epoch:
+    input:
+        [shard.pictures for shard in SHARDS],
+
+
+for shard in SHARDS:
+
+    rule:
+        name:
+            f"sample_shard_{shard.number}"
+        input:
+            shard.inputs,
+        output:
+            shard.pictures,
+        log:
+            f"<logs>/sample/shard-{shard.number}.log",
+        resources:
+            gpu=1,
+        params:
+            shard=shard.number,
+            epochs=shard.epochs_named,
+            settings=shard.settings,
+            code=code_hash("sample"),
+        shell:
+            "python -m stages.sample --epochs {params.epochs} --shard {params.shard} 2>&1 | tee {log}"

@@ -1,0 +1,102 @@
+"""Draw the fixed prompts with epochs of a LoRA; epoch 0 is the untouched base.
+
+Reads   params.yaml (paths, sample, train), the base model, paths.dataset/manifest.json (resolution), paths.checkpoints
+Writes  paths.samples/epoch-NN/<prompt>.png, each with the record of what made it
+Command python -m stages.sample --epochs 0,1,2     (all saved epochs without --epochs)
+
+`snakemake --cores 1 sample_epoch` calls this once per shard of epochs: loading the base costs more than drawing.
+
+It draws on a CUDA GPU where torch sees one, in train.mixed_precision, one picture after the other; else on the CPU in
+float32, with one thread per picture and as many pictures at once as the process may use cores (whatever OMP_NUM_THREADS
+says; Snakemake exports 1). Noise comes from a CPU generator started with sample.seed for each picture by itself. So
+neither order, company, shards nor the number of cores change a byte of a picture.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from stages import machine
+from stages.base_model import load_base
+from stages.checkpoint import checkpoint_files, epoch_folder
+from stages.dataset import read_manifest
+from stages.errors import run
+from stages.lora_file import model_hash, read_record
+from stages.params import Paths, load
+from stages.record import base_hash
+from stages.sample.drawing_lock import drawing
+from stages.sample.epoch import Checkpoint, Studio, draw_epoch, require_short_prompts
+from stages.sample.params import Sample
+from stages.sample.shards import chosen_epochs, require_checkpoints
+from stages.train.params import Train
+
+PRECISIONS = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def main() -> None:
+    arguments = parse(sys.argv[1:])
+    paths, sample, train = load(Paths), load(Sample), load(Train)
+    files = checkpoint_files(paths.checkpoints, train.output_name, train.max_train_epochs, train.save_every_n_epochs)
+    epochs = chosen_epochs(files, arguments.epochs)
+    require_checkpoints(files, epochs)
+    resolution = read_manifest(paths.dataset).resolution
+    with drawing(paths.state, epochs):
+        studio = set_up(paths.base, sample, train, resolution, arguments.shard)
+        at_once = 1 if studio.base.unet.device.type == "cuda" else machine.cores()
+        for epoch in epochs:
+            started = time.monotonic()
+            folder = epoch_folder(paths.samples, epoch)
+            draw_epoch(studio, checkpoint(epoch, files.get(epoch)), folder, at_once)
+            print(f"{folder}: {len(sample.prompts)} pictures in {time.monotonic() - started:.1f} s", flush=True)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m stages.sample", description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", help="which epochs, such as 0,1,2; all saved ones and the base when not given")
+    parser.add_argument(
+        "--shard", type=int, default=0, help="number of this process; on a machine with several GPUs, its GPU"
+    )
+    return parser.parse_args(arguments)
+
+
+def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int) -> Studio:
+    """Load the base model and say on what it draws."""
+    started = time.monotonic()
+    machine.deterministic()
+    torch.set_num_threads(1)
+    device = machine.device()
+    if device.type == "cuda":
+        device = torch.device("cuda", shard % torch.cuda.device_count())
+    on_gpu = PRECISIONS[train.mixed_precision]
+    dtype = on_gpu if device.type == "cuda" else torch.float32
+    studio = Studio(
+        base=load_base(base, dtype, device),
+        base_name=base.stem,
+        base_hash=base_hash(base),
+        sample=sample,
+        resolution=resolution,
+        max_token_length=train.max_token_length,
+        clip_skip=train.clip_skip,
+        v_prediction=train.v_parameterization,
+    )
+    require_short_prompts(studio)
+    where = (
+        torch.cuda.get_device_name(device) if device.type == "cuda" else f"the CPU, {machine.cores()} pictures at once,"
+    )
+    print(f"{base} loaded in {time.monotonic() - started:.1f} s; drawing on {where} in {dtype}", flush=True)
+    return studio
+
+
+def checkpoint(epoch: int, path: Path | None) -> Checkpoint:
+    """What is drawn with: a LoRA file, or nothing for epoch 0."""
+    if path is None:
+        return Checkpoint(epoch)
+    record = read_record(path) or {}
+    return Checkpoint(epoch, path, model_hash(path), record.get("fingerprint"))
+
+
+if __name__ == "__main__":
+    run(main)

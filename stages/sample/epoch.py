@@ -1,0 +1,169 @@
+"""All pictures of one epoch: the LoRA hooked in, the prompts encoded and drawn, each picture stamped."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from stages.base_model import BaseModel
+from stages.errors import SpriteLoraError
+from stages.lora import LoRANetwork
+from stages.picture import web_ui_text, write_picture
+from stages.sample.draw import Conditioning, decode, denoise, noise_generator, scheduler
+from stages.sample.params import Sample
+from stages.text import encode
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What stays the same from epoch to epoch."""
+
+    base: BaseModel
+    base_name: str
+    base_hash: str
+    sample: Sample
+    resolution: int
+    """Side of the pictures, in pixels: the dataset's."""
+    max_token_length: int
+    """The trainer's: the U-Net reads as many windows as it was trained with."""
+    clip_skip: int | None
+    v_prediction: bool
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What an epoch left; epoch 0 left nothing and is drawn by the base alone."""
+
+    epoch: int
+    path: Path | None = None
+    model_hash: str | None = None
+    """`sshs_model_hash`: SHA-256 of its tensors."""
+    fingerprint: str | None = None
+    """Of the training run; None where another tool wrote the file."""
+
+
+def require_short_prompts(studio: Studio) -> None:
+    """Raise SpriteLoraError for a prompt that max_token_length would cut."""
+    for name, prompt in {**studio.sample.prompts, "negative_prompt": studio.sample.negative_prompt}.items():
+        tokens = studio.base.tokenizer.count(prompt)
+        if tokens > studio.max_token_length:
+            raise SpriteLoraError(
+                f"params.yaml: `{name}` has {tokens} tokens, train.max_token_length is {studio.max_token_length}",
+                "shorten the prompt, or raise train.max_token_length to 150 or 225",
+            )
+
+
+def draw_epoch(studio: Studio, checkpoint: Checkpoint, folder: Path, at_once: int) -> None:
+    """Draw every prompt into `folder`, and remove what is no picture of this epoch: leftovers of other prompts.
+
+    `at_once` pictures are drawn side by side, each on one thread: a picture's bytes do not depend on the number, and
+    small models gain more from it than from threads inside each operation, which wait for each other all the time.
+    """
+    names = list(studio.sample.prompts)
+    clear(folder, keep={f"{name}.png" for name in names})
+    with (
+        lora(studio, checkpoint),
+        ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        for name, (pixels, finite) in zip(names, pool.map(partial(draw, studio), names), strict=True):
+            if not finite:
+                print(
+                    f"epoch {checkpoint.epoch:02d}, {name}: not all numbers were finite; drawn black there", flush=True
+                )
+            record = picture_record(studio, checkpoint, name) | {"finite": finite}
+            write_picture(folder / f"{name}.png", Image.fromarray(pixels), record, web_ui(studio, checkpoint, name))
+
+
+def clear(folder: Path, keep: set[str]) -> None:
+    """Remove pictures of prompts that are gone, and unfinished files of a process that was killed."""
+    for path in [*folder.glob("*.png"), *folder.glob(".*.tmp")]:
+        if path.name not in keep:
+            path.unlink()
+
+
+@contextmanager
+def lora(studio: Studio, checkpoint: Checkpoint) -> Iterator[None]:
+    """The checkpoint's LoRA hooked into the base with strength network_mul; afterwards the base is as it was."""
+    if checkpoint.path is None:
+        yield
+        return
+    network = LoRANetwork.from_file(studio.base, checkpoint.path)
+    network.set_multiplier(studio.sample.network_mul)
+    network.apply_to_base()
+    try:
+        yield
+    finally:
+        network.restore()
+
+
+@torch.no_grad()
+def conditioning(studio: Studio, prompt: str) -> Conditioning:
+    """One prompt, encoded by itself, in the trainer's windows."""
+    encoded = encode(studio.base, [prompt], studio.max_token_length, studio.clip_skip)
+    return Conditioning(encoded.states, encoded.pooled)
+
+
+def draw(studio: Studio, name: str) -> tuple[NDArray[np.uint8], bool]:
+    """The picture (resolution, resolution, 3) of a prompt, and whether all its numbers were finite."""
+    base, sample = studio.base, studio.sample
+    latents = denoise(
+        base.unet,
+        scheduler(sample.scheduler, base.scheduler, studio.v_prediction),
+        conditioning(studio, sample.prompts[name]),
+        conditioning(studio, sample.negative_prompt),
+        steps=sample.steps,
+        guidance_scale=sample.guidance_scale,
+        latent_size=studio.resolution // 2 ** (len(base.vae.config.block_out_channels) - 1),
+        resolution=studio.resolution,
+        generator=noise_generator(sample.seed),
+    )
+    return decode(base.vae, latents)
+
+
+def picture_record(studio: Studio, checkpoint: Checkpoint, name: str) -> dict[str, Any]:
+    """What made the picture, without device, clock or folder; DVC's own deps say the rest."""
+    sample = studio.sample
+    return {
+        "stage": sample.key,
+        "name": name,
+        "epoch": checkpoint.epoch,
+        "checkpoint": checkpoint.model_hash,
+        "fingerprint": checkpoint.fingerprint,
+        "base": studio.base_hash,
+        "prompt": sample.prompts[name],
+        "negative_prompt": sample.negative_prompt,
+        "seed": sample.seed,
+        "steps": sample.steps,
+        "guidance_scale": sample.guidance_scale,
+        "scheduler": sample.scheduler,
+        "network_mul": sample.network_mul,
+        "resolution": studio.resolution,
+        "max_token_length": studio.max_token_length,
+        "clip_skip": studio.clip_skip,
+    }
+
+
+def web_ui(studio: Studio, checkpoint: Checkpoint, name: str) -> str:
+    """The same for web UIs."""
+    sample = studio.sample
+    return web_ui_text(
+        prompt=sample.prompts[name],
+        negative_prompt=sample.negative_prompt,
+        steps=sample.steps,
+        scheduler=sample.scheduler,
+        guidance_scale=sample.guidance_scale,
+        seed=sample.seed,
+        size=(studio.resolution, studio.resolution),
+        model=studio.base_name,
+        model_hash=studio.base_hash,
+        clip_skip=studio.clip_skip,
+        loras={checkpoint.path.stem: checkpoint.model_hash} if checkpoint.path and checkpoint.model_hash else None,
+    )

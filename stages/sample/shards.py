@@ -1,0 +1,129 @@
+"""Which epochs are drawn, and how they are dealt out to processes. The Snakefile asks; no torch here."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from stages.checkpoint import checkpoint_files, epoch_folder
+from stages.dataset import MANIFEST
+from stages.errors import SpriteLoraError
+from stages.params import Paths, load
+from stages.record import NO_WEIGHTS
+from stages.sample.params import Sample
+from stages.train.params import Train
+
+TRAIN_KEYS = ("mixed_precision", "max_token_length", "clip_skip", "v_parameterization")
+"""What of the section `train` changes a picture beside the checkpoint itself."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The share of one process."""
+
+    number: int
+    epochs: list[int]
+    files: dict[int, Path]
+    """The checkpoint of each saved epoch."""
+    paths: Paths
+    sample: Sample
+    train: Train
+
+    @property
+    def epochs_named(self) -> str:
+        """As `python -m stages.sample --epochs` takes them."""
+        return ",".join(map(str, self.epochs))
+
+    @property
+    def pictures(self) -> list[str]:
+        """What it draws."""
+        folders = [epoch_folder(self.paths.samples, epoch) for epoch in self.epochs]
+        return [str(folder / f"{name}.png") for folder in folders for name in self.sample.prompts]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The params that its pictures depend on: Snakemake draws again when they change."""
+        return self.sample.model_dump() | self.train.model_dump(include=set(TRAIN_KEYS))
+
+    def inputs(self, _wildcards: object) -> list[str]:
+        """The files that its pictures depend on; ends Snakemake with one message where a checkpoint is not there.
+
+        SystemExit, because Snakemake would print a traceback around any other error.
+        """
+        try:
+            needed = require_checkpoints(self.files, self.epochs) + weight_files(self.paths.base)
+        except SpriteLoraError as error:
+            sys.exit(f"error: {error}")
+        return [str(path) for path in [*needed, self.paths.dataset / MANIFEST]]
+
+
+def planned(config: Mapping[str, Any]) -> list[Shard]:
+    """The shards of `snakemake --config epochs=3,7 shards=2`; both may be missing: all epochs, one shard.
+
+    Ends Snakemake with one message where params.yaml or one of the two is not right.
+    """
+    try:
+        paths, sample, train = load(Paths), load(Sample), load(Train)
+        files = checkpoint_files(
+            paths.checkpoints, train.output_name, train.max_train_epochs, train.save_every_n_epochs
+        )
+        groups = dealt(chosen_epochs(files, config.get("epochs")), config.get("shards", 1))
+    except SpriteLoraError as error:
+        sys.exit(f"error: {error}")
+    return [Shard(number, epochs, files, paths, sample, train) for number, epochs in enumerate(groups)]
+
+
+def chosen_epochs(saved: Iterable[int], wanted: object) -> list[int]:
+    """The epochs to draw, in order: all saved ones and the untouched base (0), or just those in `wanted`.
+
+    `wanted` is what `--config epochs=...` or `--epochs` hands over: None, 3 or "3,7". Raises SpriteLoraError, naming
+    the saved epochs, for one that training does not save.
+    """
+    there = [0, *sorted(saved)]
+    if wanted is None:
+        return there
+    words = [word.strip() for word in str(wanted).split(",") if word.strip()]
+    unknown = [word for word in words if not (word.isdecimal() and int(word) in there)]
+    if unknown or not words:
+        raise SpriteLoraError(
+            f"epochs={wanted}: no checkpoint of epoch {', '.join(unknown) or '(none named)'}; "
+            f"saved are {', '.join(map(str, there[1:]))}, and 0 is the untouched base",
+            "train.max_train_epochs and train.save_every_n_epochs in params.yaml say which epochs are saved",
+        )
+    return sorted({int(word) for word in words})
+
+
+def dealt(epochs: list[int], number: object) -> list[list[int]]:
+    """The epochs in `number` neighbouring groups of nearly one size, none empty.
+
+    Raises SpriteLoraError where `number` is no whole number from 1.
+    """
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise SpriteLoraError(f"shards={number}: a whole number from 1 is expected", "see `config:` in profiles/")
+    groups = min(number, len(epochs))
+    cuts = [len(epochs) * group // groups for group in range(groups + 1)]
+    return [epochs[start:end] for start, end in pairwise(cuts)]
+
+
+def require_checkpoints(files: Mapping[int, Path], epochs: Iterable[int]) -> list[Path]:
+    """The checkpoints of these epochs (0 has none). Raises SpriteLoraError where one is not there."""
+    needed = [files[epoch] for epoch in epochs if epoch != 0]
+    absent = [path for path in needed if not path.is_file()]
+    if absent:
+        more = f", nor are {len(absent) - 1} others" if len(absent) > 1 else ""
+        raise SpriteLoraError(f"checkpoint {absent[0]} is not there{more}", "uv run dvc repro train")
+    return needed
+
+
+def weight_files(base: Path) -> list[Path]:
+    """What drawing with a base model depends on: its file, or its folder's files that `record.base_hash` counts."""
+    if base.is_file():
+        return [base]
+    files = sorted(path for path in base.rglob("*") if path.is_file() and not path.name.endswith(NO_WEIGHTS))
+    if not files:
+        raise SpriteLoraError(
+            f"{base}: paths.base is not here", "paths.base: a diffusers folder or one .safetensors file"
+        )
+    return files
