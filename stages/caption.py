@@ -10,6 +10,7 @@ FEATURE = re.compile(r"([^,()#]*(?:\([^()#]*\)[^,()#]*)*)\(\s*(#[0-9a-fA-F]{6})\
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 LINE_END = re.compile(r"\r\n|\r|\n")
 BACKGROUND = re.compile(r"\bbackground\b", re.IGNORECASE)
+BACKGROUND_LAST = re.compile(r"\bbackground\s*(\([^)]*\)\s*)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,13 @@ def colour_words(phrase: str) -> list[str]:
 
 
 def background_tag(caption: str) -> str | None:
-    """The first tag that names a background, None where none does."""
-    return next((tag for tag in tags(caption) if BACKGROUND.search(tag)), None)
+    """The tag that names the background: the first that ends in the word (a code behind it aside), else the first with it.
+
+    None where none does.
+    """
+    named = [tag for tag in tags(caption) if BACKGROUND.search(tag)]
+    ends = (tag for tag in named if BACKGROUND_LAST.search(tag))
+    return next(ends, named[0] if named else None)
 
 
 def background_words(caption: str) -> list[str]:

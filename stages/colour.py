@@ -5,6 +5,7 @@ and about 0.02 is the least that an eye tells apart side by side.
 """
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -31,51 +32,95 @@ _LMS_TO_LAB = np.array(
     ]
 )
 
-_EXEMPLARS = {
-    "black": "000000 1c1c1c 2b2b2b 14141e 1e1410",
-    "white": "ffffff f2f2f2 e6e6e6 fdf6e3 f0f4f8",
-    "grey": "383838 505050 686868 808080 989898 b0b0b0 c8c8c8 d8d8d8 788090 908880",
-    "red": "ff0000 d00000 a00000 780000 e63946 b22222 c83c3c d70051 e05048 901828",
-    "orange": "ff8000 ff6a00 e07020 ffa040 c86414 ffb060 f08850 d88040",
-    "yellow": "ffff00 ffe040 e0c820 fff080 c8b040 ffd040 fcfe66 fff8b0 e8d880",
-    "green": "00ff00 00c000 008000 40a040 006400 80d080 b0e0a0 6b8e23 2e8b57 03dc73 c8f0c8 1c3c1c 98c820 a0b088 708060",
-    "blue": "0000ff 0000a8 000080 2060c0 4080ff 80b0ff a0d0ff 6090c0 203060 00a0ff c8e4ff 5c6c9c 101848 8098c8 5870d8",
-    "purple": "800080 6020a0 9040e0 a060c0 c090e0 502068 d8b8f0 400060 a040a0 7058a8 c060e0 685088",
-    "pink": "ffc0cb ff80c0 ff40a0 e06090 f8a8b8 ff00a0 ffb0e0 d87898 ffd8e0 e8a0c8 c86080",
-    "brown": "8b4513 5c3317 3c2010 a0673c c08a5c 70482c 2c1808 906848 b07850 a76857 4a3828 604838 b05030 7c3c24",
-    "cyan": "00ffff 00c8d8 60e0e8 a0f0f0 20b0c0 80d0d8 008b9b",
-    "teal": "008080 006060 209090 40a8a0 5cb0b0 305f60",
-    "turquoise": "40e0d0 20c0b0 00a898 80e8d8",
-    "aqua": "00ffff 60e0e8 80e8e0 40c8c8 a0f0e8",
-    "maroon": "800000 600010 701828 903038 500818",
-    "burgundy": "800020 600018 903048 701028",
-    "navy": "000080 101848 182048 203060 000050",
-    "lavender": "d8b8f0 b8a0e0 c8c0f0 e6e0fa a890d0",
-    "violet": "8000ff 9040e0 7030c0 b070f0 5820a0",
-    "lilac": "d0b0e0 c090e0 b8a0e0",
-    "magenta": "ff00ff d000c0 e020a0 c03090",
-    "gold": "ffd700 e0b020 c89820 ffd040 d4a840 b88820 e8c860",
-    "silver": "c0c0c0 a8a8b0 d0d4d8 909498",
-    "beige": "f5f5dc e8d8b8 d8c8a8 f0e0c8 c8b898",
-    "cream": "fffdd0 f8f0d8 f0e8c0 fff4e0",
-    "tan": "d2b48c c8a078 b89068 e0c09c b08458",
-    "peach": "ffdab9 ffc8a0 f8b090 ffe0c8",
-    "coral": "ff7f50 f88070 e86858 ff9080",
-    "salmon": "fa8072 f09080 e88878 ffa090",
-    "blonde": "f8e8a0 e8d080 d8b868 c8a058 fff0c0 e0c898 b89050 a88850 f0d898 ffe060",
-    "hazel": "8e7618 907040 a08050 786030 6c5c34 b09058",
-    "lime": "80ff00 a0e020 c0ff40 98c820 00ff00 6ae745",
-    "olive": "808000 6b8e23 605c20 989040 485020",
-    "mint": "98ffc8 b0f0d0 a0e0c0 70d8b0",
-    "indigo": "4b0082 3c1c90 5038b0 2c1068",
-    "crimson": "dc143c b01030 d02848 900c28",
-    "rust": "b7410e a04820 c05828 88380c",
-    "charcoal": "36454f 404040 2c2c30 484c50",
-    "ivory": "fffff0 f8f4e0 f0ead8",
-    "copper": "b87333 c06840 a05c30 d08850",
-    "ginger": "b06020 c87030 d88840 a04c18",
-    "auburn": "a52a2a 803020 6c2818 904028",
+
+@dataclass(frozen=True)
+class Region:
+    """A part of OKLCh that people give one word to: ranges of lightness, chroma and hue (degrees, may pass 360)."""
+
+    lightness: tuple[float, float]
+    chroma: tuple[float, float]
+    hue: tuple[float, float] = (0, 360)
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """The middle of the region in OKLab; of all hues, a grey."""
+        chroma = 0.0 if self.hue == (0, 360) else min(sum(self.chroma) / 2, 0.15)
+        return _polar(sum(self.lightness) / 2, chroma, sum(self.hue) / 2)
+
+    def distance(self, lab: NDArray[np.float64]) -> float:
+        """From an OKLab colour to the nearest colour of the region; 0 inside."""
+        light = np.clip(lab[0], *self.lightness)
+        chroma, hue = float(np.hypot(lab[1], lab[2])), float(np.degrees(np.arctan2(lab[2], lab[1])))
+        start, end = self.hue
+        if (hue - start) % 360 <= end - start:
+            return float(np.hypot(lab[0] - light, chroma - np.clip(chroma, *self.chroma)))
+        return min(self._to_side(lab, light, side) for side in self.hue)
+
+    def _to_side(self, lab: NDArray[np.float64], light: float, hue: float) -> float:
+        """To the region's face of one hue: the colour's foot on that ray, kept within the ranges."""
+        ray = _polar(0, 1, hue)
+        return float(np.linalg.norm(lab - _polar(light, float(np.clip(lab @ ray, *self.chroma)), hue)))
+
+
+def _polar(lightness: float, chroma: float, hue: float) -> NDArray[np.float64]:
+    return np.array([lightness, chroma * np.cos(np.radians(hue)), chroma * np.sin(np.radians(hue))])
+
+
+def _region(least: float, most: float, pale: float, strong: float, start: float = 0, end: float = 360) -> Region:
+    return Region((least, most), (pale, strong), (start, end))
+
+
+NAMED: dict[str, tuple[Region, ...]] = {
+    "black": (_region(0, 0.36, 0, 0.045), _region(0, 0.20, 0, 0.4)),
+    "white": (_region(0.87, 1, 0, 0.045),),
+    "grey": (_region(0.28, 0.90, 0, 0.035),),
+    "red": (_region(0.28, 0.70, 0.10, 0.4, 2, 38),),
+    "orange": (_region(0.55, 0.88, 0.10, 0.4, 38, 78),),
+    "yellow": (_region(0.70, 1, 0.07, 0.4, 78, 120),),
+    "green": (_region(0.20, 1, 0.035, 0.4, 112, 182),),
+    "blue": (_region(0.18, 0.95, 0.03, 0.4, 205, 292),),
+    "purple": (_region(0.20, 0.88, 0.05, 0.4, 285, 342),),
+    "pink": (_region(0.55, 0.96, 0.035, 0.4, 335, 385), _region(0.75, 0.96, 0.03, 0.12, 335, 400)),
+    "brown": (_region(0.18, 0.70, 0.03, 0.16, 28, 92),),
+    "cyan": (_region(0.50, 1, 0.05, 0.4, 180, 222),),
+    "teal": (_region(0.30, 0.75, 0.03, 0.2, 170, 218),),
+    "turquoise": (_region(0.50, 0.97, 0.05, 0.3, 165, 212),),
+    "aqua": (_region(0.55, 1, 0.04, 0.3, 165, 222),),
+    "maroon": (_region(0.15, 0.48, 0.05, 0.25, -15, 40),),
+    "burgundy": (_region(0.15, 0.48, 0.05, 0.25, -20, 36),),
+    "navy": (_region(0.10, 0.42, 0.03, 0.2, 240, 295),),
+    "lavender": (_region(0.60, 0.97, 0.02, 0.16, 268, 332),),
+    "violet": (_region(0.25, 0.85, 0.06, 0.4, 280, 335),),
+    "lilac": (_region(0.60, 0.95, 0.03, 0.18, 288, 342),),
+    "magenta": (_region(0.40, 0.82, 0.14, 0.4, 318, 368),),
+    "gold": (_region(0.55, 0.97, 0.06, 0.3, 62, 108),),
+    "silver": (_region(0.55, 0.95, 0, 0.03),),
+    "beige": (_region(0.72, 0.98, 0.008, 0.075, 45, 112),),
+    "cream": (_region(0.85, 1, 0.005, 0.09, 55, 116),),
+    "tan": (_region(0.55, 0.87, 0.03, 0.12, 42, 92),),
+    "peach": (_region(0.75, 0.97, 0.04, 0.14, 30, 82),),
+    "coral": (_region(0.58, 0.86, 0.10, 0.3, 14, 52),),
+    "salmon": (_region(0.58, 0.88, 0.06, 0.2, 8, 52),),
+    "blonde": (_region(0.55, 1, 0.03, 0.22, 55, 112),),
+    "hazel": (_region(0.30, 0.70, 0.03, 0.14, 40, 122),),
+    "lime": (_region(0.60, 1, 0.09, 0.4, 110, 150),),
+    "olive": (_region(0.30, 0.70, 0.03, 0.16, 92, 132),),
+    "mint": (_region(0.72, 1, 0.03, 0.17, 145, 188),),
+    "indigo": (_region(0.12, 0.50, 0.05, 0.4, 264, 312),),
+    "crimson": (_region(0.33, 0.66, 0.12, 0.4, 0, 32),),
+    "rust": (_region(0.35, 0.66, 0.07, 0.22, 25, 60),),
+    "charcoal": (_region(0.15, 0.48, 0, 0.035),),
+    "ivory": (_region(0.88, 1, 0.002, 0.06, 55, 122),),
+    "copper": (_region(0.42, 0.76, 0.05, 0.18, 32, 72),),
+    "ginger": (_region(0.45, 0.82, 0.07, 0.22, 35, 78),),
+    "auburn": (_region(0.22, 0.56, 0.04, 0.18, 12, 52),),
+    "amber": (_region(0.55, 0.92, 0.08, 0.3, 52, 98),),
+    "raspberry": (_region(0.33, 0.70, 0.10, 0.4, -25, 22),),
+    "ruby": (_region(0.33, 0.66, 0.12, 0.4, 0, 30),),
+    "emerald": (_region(0.35, 0.85, 0.07, 0.4, 140, 178),),
 }
+"""Colour words to what people call so; neighbours overlap where people disagree. More words in SYNONYMS."""
+
 SYNONYMS = {
     "gray": "grey",
     "greyish": "grey",
@@ -90,22 +135,19 @@ SYNONYMS = {
     "purplish": "purple",
     "brownish": "brown",
     "creme": "cream",
+    "eggshell": "cream",
     "fuchsia": "magenta",
     "scarlet": "crimson",
     "khaki": "tan",
     "azure": "cyan",
     "seafoam": "mint",
-    "emerald": "green",
+    "periwinkle": "lavender",
 }
 BASIC = ("black", "white", "grey", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
 """The basic colour terms of English (Berlin and Kay 1969): what `nearest_name` answers with."""
 
-REACH = 0.12
-"""A colour bears a word when it lies within this of one of the word's examples.
-
-The examples of one basic term lie up to 0.2 apart, so that neighbours overlap at the borders where people disagree
-(teal is blue to some, green to others), while opposites (a black shirt in pale pink) lie 0.3 and more outside.
-"""
+REACH = 0.03
+"""A colour bears a word when it lies within this of the word's region: little more than the eye tells apart."""
 
 
 def parse_hex(code: str) -> RGB:
@@ -142,11 +184,14 @@ def canonical_name(word: str) -> str | None:
 
 
 @lru_cache(maxsize=65536)
-def name_distance(rgb: RGB, word: str) -> float:
-    """Distance from a colour to the nearest example of a colour word. Raises KeyError for a word not in NAMED."""
-    return float(
-        np.linalg.norm(_NAMED_LAB[SYNONYMS.get(word, word)] - oklab(np.array(rgb, dtype=np.uint8)), axis=1).min()
-    )
+def name_distance(rgb: RGB, word: str, lighter: float = 0.0) -> float:
+    """Distance (OKLab) from a colour to the nearest that bears a colour word, 0 where it does itself.
+
+    `lighter` is added to the colour's lightness first: the `blue` of a dark blue is sought among lighter colours.
+    Raises KeyError for a word not in NAMED.
+    """
+    lab = oklab(np.array(rgb, dtype=np.uint8)) + np.array([lighter, 0, 0])
+    return min(region.distance(lab) for region in NAMED[SYNONYMS.get(word, word)])
 
 
 def is_named(rgb: RGB, word: str) -> bool:
@@ -154,9 +199,16 @@ def is_named(rgb: RGB, word: str) -> bool:
     return name_distance((int(rgb[0]), int(rgb[1]), int(rgb[2])), word) <= REACH
 
 
-def nearest_name(rgb: RGB) -> str:
-    """The basic colour term whose examples lie nearest."""
-    return min(BASIC, key=lambda word: name_distance((int(rgb[0]), int(rgb[1]), int(rgb[2])), word))
+def nearest_name(rgb: RGB, among: tuple[str, ...] = BASIC) -> str:
+    """The colour word whose region is nearest; of several that hold the colour, the one whose centre is."""
+    lab = oklab(np.array(rgb, dtype=np.uint8))
+
+    def fit(word: str) -> tuple[float, float]:
+        regions = NAMED[word]
+        centres = (float(np.linalg.norm(lab - region.centre)) for region in regions)
+        return min(region.distance(lab) for region in regions), min(centres)
+
+    return min(among, key=fit)
 
 
 def _linear(byte: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -165,10 +217,3 @@ def _linear(byte: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 _LINEAR = _linear(np.arange(256, dtype=np.float64))
-
-NAMED: dict[str, tuple[RGB, ...]] = {
-    word: tuple(parse_hex(f"#{code}") for code in codes.split()) for word, codes in _EXEMPLARS.items()
-}
-"""Colour words to examples of what people call so; more words in SYNONYMS."""
-
-_NAMED_LAB = {word: oklab(np.array(examples, dtype=np.uint8)) for word, examples in NAMED.items()}

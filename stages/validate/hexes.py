@@ -5,13 +5,24 @@ from collections import Counter
 
 import numpy as np
 
-from stages.caption import Feature, background_tag, background_words, colour_words, features, hex_codes
-from stages.colour import REACH, RGB, distance, name_distance, nearest_name, parse_hex, to_hex
+from stages.caption import BACKGROUND, Feature, background_tag, colour_words, features, hex_codes
+from stages.colour import BASIC, REACH, RGB, distance, name_distance, nearest_name, parse_hex, to_hex
 from stages.sprite import pack, unpack
 from stages.validate.finding import Found, quote
 from stages.validate.picture import Picture
 
 HASHED = re.compile(r"#\w*")
+PEOPLE = re.compile(r"\b(black|white|brown) (girl|boy|male|female|man|woman|lady|lad|guy|people|person)\b")
+SKIN = re.compile(r"\bskin")
+SHADES = (
+    (re.compile(r"\b(dark|deep|burnt|navy|midnight)"), 0.15),
+    (re.compile(r"\b(light|pale|pastel|bright|faded|sandy)"), -0.15),
+)
+"""What a word before a colour does to it: `dark blue` is what would be blue if it were lighter by so much (OKLab)."""
+
+SPOKEN = (*BASIC, "tan", "beige", "peach", "cream", "teal", "navy", "maroon", "lavender")
+"""Words that messages call colours by."""
+
 LEAST_BACKGROUND = 0.1
 """Share of the border that a colour needs to count as background: less may be a tuft of hair that touches it."""
 
@@ -24,9 +35,9 @@ def check_codes(caption: str, shown: str, found: list[Found]) -> list[Feature]:
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", code):
             found.append(Found("hex-invalid", shown, f"{quote(code)} is no hash with six hex digits"))
     named = features(caption)
-    owners: dict[str, list[str]] = {}
+    owners: dict[str, dict[str, None]] = {}
     for feature in named:
-        owners.setdefault(feature.hex, []).append(feature.phrase)
+        owners.setdefault(feature.hex, {})[feature.phrase] = None
     for code, phrases in owners.items():
         if len(phrases) > 1:
             found.append(
@@ -85,12 +96,23 @@ def has_colour(picture: Picture, code: str, tolerance: int) -> bool:
 
 
 def _named_rightly(feature: Feature, shown: str, found: list[Found]) -> None:
-    said = colour_words(feature.phrase)
-    rgb = parse_hex(feature.hex)
-    if said and min(name_distance(rgb, word) for word in said) > REACH:
-        found.append(
-            Found("hex-name", shown, f"{quote(feature.phrase)} has {feature.hex}, which is {nearest_name(rgb)}")
-        )
+    if disagree([parse_hex(feature.hex)], feature.phrase):
+        is_really = nearest_name(parse_hex(feature.hex), SPOKEN)
+        found.append(Found("hex-name", shown, f"{quote(feature.phrase)} has {feature.hex}, which is {is_really}"))
+
+
+def disagree(colours: list[RGB], phrase: str) -> bool:
+    """Whether a phrase names colours and none of `colours` bears any of them.
+
+    In doubt it is no: `light` and `dark` widen a word's reach, words for skin and people are no colours of pixels
+    (olive skin, black girl), and of several things in one phrase any may be meant.
+    """
+    phrase = PEOPLE.sub(" ", phrase.lower())
+    said = colour_words(phrase)
+    if not said or SKIN.search(phrase):
+        return False
+    shifts = [0.0, *(shift for pattern, shift in SHADES if pattern.search(phrase))]
+    return all(name_distance(rgb, word, shift) > REACH for rgb in colours for word in said for shift in shifts)
 
 
 def border(picture: Picture) -> list[tuple[RGB, float]]:
@@ -112,12 +134,11 @@ def _rgb(code: np.uint32) -> RGB:
 
 
 def _background(caption: str, picture: Picture, shown: str, found: list[Found]) -> None:
-    said = background_words(caption)
-    if not said:
+    tag = background_tag(caption)
+    if not tag:
         return
     colours = border(picture)
     kept = [rgb for rgb, share in colours if share >= LEAST_BACKGROUND] or [colours[0][0]]
-    if min(name_distance(rgb, word) for rgb in kept for word in said) > REACH:
-        tag = background_tag(caption) or ""
-        is_really = ", ".join(f"{to_hex(rgb)} ({nearest_name(rgb)})" for rgb in kept[:3])
+    if disagree(kept, BACKGROUND.split(tag)[0]):
+        is_really = ", ".join(f"{to_hex(rgb)} ({nearest_name(rgb, SPOKEN)})" for rgb in kept[:3])
         found.append(Found("background", shown, f"{quote(tag)}, but the sprite's border is {is_really}"))
