@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from stages.dataset import read_manifest
-from stages.errors import SpriteLoraError, run
+from stages.errors import SpriteLoraError, run_stage
 from stages.files import write_json
 from stages.lora_size import lora_targets
 from stages.package.archive import write_zip
@@ -54,4 +54,4 @@ def refuse_errors(report: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

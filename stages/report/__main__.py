@@ -7,7 +7,7 @@ Writes  reports/report.html: one file with everything in it; no clock, no host, 
     python -m stages.report
 """
 
-from stages.errors import run
+from stages.errors import run_stage
 from stages.files import write_text
 from stages.params import Paths, load
 from stages.report.inputs import read_facts
@@ -25,4 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -23,7 +23,7 @@ from stages import machine
 from stages.base_model import load_base
 from stages.checkpoint import checkpoint_files, epoch_folder
 from stages.dataset import read_manifest
-from stages.errors import run
+from stages.errors import run_stage
 from stages.lora_file import model_hash, read_record
 from stages.params import Paths, load
 from stages.record import base_hash
@@ -99,4 +99,4 @@ def checkpoint(epoch: int, path: Path | None) -> Checkpoint:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

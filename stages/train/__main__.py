@@ -11,8 +11,8 @@ A run that was killed goes on where it was, to the same bytes. `--list-state` li
 `--prune-state` removes what belongs to other inputs.
 """
 
-from stages.errors import run
+from stages.errors import run_stage
 from stages.train.training import main
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)
