@@ -1,0 +1,70 @@
+"""The pictures to judge, and what their own records say of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.checkpoint import epoch_folder
+from stages.errors import SpriteLoraError
+from stages.picture import read_record
+
+REDRAW = "draw them again: dvc repro -f sample"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture of one epoch. Prompt and checkpoint are what its record says, no folder or file name is believed."""
+
+    path: Path
+    epoch: int
+    prompt: str
+    checkpoint: str
+    """`sshs_model_hash` of the LoRA that drew it; empty for the untouched base."""
+
+    @property
+    def name(self) -> str:
+        """The prompt's name."""
+        return self.path.stem
+
+
+def find_samples(samples: Path) -> dict[int, list[Drawn]]:
+    """Epoch to its pictures, both in order.
+
+    Raises SpriteLoraError where there are none, where a picture has no record or another epoch's, and where epochs
+    were not drawn from the same prompts (scores would not compare).
+    """
+    folders = sorted(samples.glob("epoch-*"))
+    if not folders:
+        raise SpriteLoraError(f"{samples} holds no epoch's pictures", "run the stage before: dvc repro sample")
+    epochs = {}
+    for folder in folders:
+        drawn = [_read(path) for path in sorted(folder.glob("*.png"))]
+        for picture in drawn:
+            if folder != epoch_folder(samples, picture.epoch):
+                raise SpriteLoraError(f"{picture.path} was drawn at epoch {picture.epoch}, says its record", REDRAW)
+        if not drawn:
+            raise SpriteLoraError(f"{folder} holds no pictures", REDRAW)
+        epochs[drawn[0].epoch] = drawn
+    _same_prompts(epochs)
+    return dict(sorted(epochs.items()))
+
+
+def _read(path: Path) -> Drawn:
+    record = read_record(path)
+    if record is None:
+        raise SpriteLoraError(f"{path} carries no record of what drew it", REDRAW)
+    try:
+        return Drawn(path, int(record["epoch"]), str(record["prompt"]), str(record["checkpoint"] or ""))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SpriteLoraError(f"{path}: its record has no usable {error}", REDRAW) from None
+
+
+def _same_prompts(epochs: dict[int, list[Drawn]]) -> None:
+    (first, pictures), *others = epochs.items()
+    wanted = {picture.name: picture.prompt for picture in pictures}
+    for epoch, drawn in others:
+        found = {picture.name: picture.prompt for picture in drawn}
+        wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        if wrong:
+            raise SpriteLoraError(
+                f"epochs {first} and {epoch} were not drawn from the same prompts: {', '.join(wrong)}", REDRAW
+            )

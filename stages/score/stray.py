@@ -1,0 +1,21 @@
+"""Single cells that belong to nothing around them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEIGHBOURS = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if (row, column) != (0, 0)]
+
+
+def stray(cells_lab: NDArray[np.float64], tolerance: float) -> float:
+    """Share of cells that differ by more than `tolerance` (OKLab) from all of their up to eight neighbours, 0 to 1.
+
+    An eye's highlight or an ear-ring is one too, so the share is held against the training sprites', not against 0.
+    """
+    height, width = cells_lab.shape[:2]
+    nearest = np.full((height, width), np.inf)
+    for down, right in NEIGHBOURS:
+        here = slice(max(0, -down), height - max(0, down)), slice(max(0, -right), width - max(0, right))
+        there = slice(max(0, down), height - max(0, -down)), slice(max(0, right), width - max(0, -right))
+        gap = np.linalg.norm(cells_lab[here] - cells_lab[there], axis=2)
+        nearest[here] = np.minimum(nearest[here], gap)
+    return float((nearest > tolerance).mean())

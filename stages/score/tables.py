@@ -1,0 +1,67 @@
+"""The verdicts as files: metrics for DVC, tables for people and plots."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from stages.score.judge import Verdict
+from stages.score.samples import Drawn
+from stages.score.training import Training
+
+DIGITS = 4
+"""Digits after the point in what is written: far below what matters, far above what another CPU's rounding moves."""
+
+
+def summary(marks: dict[int, dict[str, float]], level: float, ruler: Training) -> dict[str, Any]:
+    """The metrics file: numbers only, nested, so that `dvc metrics diff` names what moved."""
+    trained = {epoch: mark["score"] for epoch, mark in marks.items() if epoch > 0}
+    best = max(trained, key=lambda epoch: (trained[epoch], -epoch), default=None)
+    found: dict[str, Any] = {}
+    if best is not None:
+        found["best"] = {"score": trained[best], "epoch": best}
+    if 0 in marks:
+        found["base"] = {"score": marks[0]["score"]}
+        if best is not None:
+            found["gain"] = trained[best] - marks[0]["score"]
+    found["training"] = {"score": level, "copy_limit": ruler.copy_limit, "nearest": float(np.median(ruler.nearest))}
+    found["epochs"] = {f"{epoch:02d}": mark for epoch, mark in marks.items()}
+    rounded: dict[str, Any] = _rounded(found)
+    return rounded
+
+
+def picture_row(drawn: Drawn, verdict: Verdict, remarks: str) -> dict[str, object]:
+    """A picture's row: its marks, the qualities (0 to 1) under their names, the measures under `<name>_raw`."""
+    return {
+        "epoch": drawn.epoch,
+        "picture": drawn.name,
+        "score": verdict.score,
+        "copied": verdict.copied,
+        "nearest": verdict.nearest,
+        "nearest_sprite": verdict.nearest_stem,
+        **verdict.worth,
+        "background": verdict.worth.get("background", ""),
+        **{f"{name}_raw": value for name, value in verdict.measured.items() if name != "background"},
+        "remarks": remarks,
+        "checkpoint": drawn.checkpoint,
+        "prompt": drawn.prompt,
+    }
+
+
+def table(rows: Iterable[Mapping[str, object]]) -> str:
+    """CSV, the first row's keys on top, numbers rounded."""
+    listed = [_rounded(row) for row in rows]
+    text = io.StringIO()
+    names = dict.fromkeys(name for row in listed for name in row)
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(listed)
+    return text.getvalue()
+
+
+def _rounded(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _rounded(value) for key, value in content.items()}
+    return round(content, DIGITS) if isinstance(content, float) else content

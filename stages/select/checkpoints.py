@@ -1,0 +1,36 @@
+"""The checkpoint that drew an epoch's pictures, found by what it holds and not by its name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.errors import SpriteLoraError
+from stages.lora_file import read_header, read_record
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A LoRA file and what its header says."""
+
+    path: Path
+    output_name: str
+    """kohya's `ss_output_name`: the run's name, without an epoch."""
+    record: dict[str, Any] | None
+    """What made it; None where another tool wrote it."""
+
+
+def find_checkpoint(folder: Path, model_hash: str, epoch: int) -> Checkpoint:
+    """The file in `folder` whose `sshs_model_hash` the pictures of `epoch` name.
+
+    Where several hold the same weights (a learning rate of 0), the one that `ss_epoch` gives to this epoch. Raises
+    SpriteLoraError where none does: the pictures were drawn by another run.
+    """
+    headers = {path: read_header(path).metadata for path in sorted(folder.glob("*.safetensors"))}
+    equal = [path for path, metadata in headers.items() if metadata.get("sshs_model_hash") == model_hash]
+    if not equal:
+        raise SpriteLoraError(
+            f"no checkpoint in {folder} drew the pictures of epoch {epoch} (sshs_model_hash {model_hash[:12]}...)",
+            "the pictures are of another run: dvc repro -f sample",
+        )
+    path = next((path for path in equal if headers[path].get("ss_epoch") == str(epoch)), equal[0])
+    return Checkpoint(path, headers[path].get("ss_output_name") or path.stem, read_record(path))
