@@ -1,6 +1,7 @@
 """What the person sees when something is wrong: one message, no traceback, exit code 1."""
 
 import sys
+import traceback
 from collections.abc import Callable
 
 
@@ -32,10 +33,13 @@ def run(main: Callable[[], None]) -> None:
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Call a stage's `main` as `run` does; whatever stops it, say how to bring the last results back."""
+    """Call a stage's `main` as `run` does; whatever stops it, say last how to bring the old results back."""
     try:
         run(main)
     except BaseException as stopped:
-        if not (isinstance(stopped, SystemExit) and not stopped.code):
-            print(f"  -> {RESTORE}", file=sys.stderr)
-        raise
+        if isinstance(stopped, SystemExit) and not stopped.code:
+            raise
+        if not isinstance(stopped, SystemExit):
+            traceback.print_exc()
+        print(f"  -> {RESTORE}", file=sys.stderr)
+        sys.exit(stopped.code if isinstance(stopped, SystemExit) else 1)

@@ -21,7 +21,7 @@ def test_a_users_mistake_shows_no_traceback():
 def test_a_stage_that_stops_says_how_to_bring_results_back(body):
     done = stopped("run_stage", body)
     assert done.returncode != 0
-    assert "dvc checkout; git checkout -- reports" in done.stderr
+    assert "dvc checkout; git checkout -- reports" in done.stderr.splitlines()[-1]
     assert ("Traceback" in done.stderr) == ("SpriteLoraError" not in body)
 
 

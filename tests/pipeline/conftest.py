@@ -80,7 +80,9 @@ def clone(target: Path) -> Project:
 def shorten(project: Project) -> None:
     """12 sprites, 2 epochs, 2 prompts, few steps: the same pipeline in seconds."""
     for folder in ("data", "captions"):
-        for path in sorted((project.root / folder).iterdir())[SHORT_SPRITES:]:
+        everyone = sorted((project.root / folder).iterdir())
+        kept = everyone[:: len(everyone) // SHORT_SPRITES][:SHORT_SPRITES]
+        for path in set(everyone) - set(kept):
             path.unlink()
     for stale in ("dvc.lock", "reports"):
         target = project.root / stale
