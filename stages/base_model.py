@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 
 from stages.errors import SpriteLoraError
-from stages.lora_file import read_header
+from stages.tensor_header import read_header
 from stages.tokens import ClipTokenizer, load_tokenizer
 
 Family = Literal["sd_v1", "sd_v2", "sdxl_base_v1-0"]

@@ -4,6 +4,7 @@ One class for training and for drawing. It hooks into the base model and never c
 """
 
 import math
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class LoRAModule(nn.Module):
         self.name, self.rank, self.seed, self.dropout = name, rank, seed, dropout
         self.multiplier = 1.0
         self.step = 0
+        self.part_of_thread: dict[int, int] = {}
         self.scale = alpha / rank
         self.lora_down, self.lora_up = _pair(target, rank)
         self.register_buffer("alpha", torch.tensor(float(alpha)))
@@ -53,8 +55,12 @@ class LoRAModule(nn.Module):
         return output + (change * (self.multiplier * self.scale)).to(output.dtype)
 
     def _kept(self, low: torch.Tensor) -> torch.Tensor:
-        """Dropout's mask, a function of (seed, step, module): a second forward (gradient checkpointing) draws it too."""
-        drawn = draws.uniform(tuple(low.shape), self.seed, "dropout", self.step, self.name)
+        """Dropout's mask, a function of (seed, step, part of the batch, module): drawn twice it is the same.
+
+        Gradient checkpointing does so, on CUDA in a thread of autograd's own; there the batch is in one part, 0.
+        """
+        part = self.part_of_thread.get(threading.get_ident(), 0)
+        drawn = draws.uniform(tuple(low.shape), self.seed, "dropout", self.step, part, self.name)
         return (drawn >= self.dropout).to(low)
 
 
@@ -105,6 +111,14 @@ class LoRANetwork(nn.Module):
         network.eval()
         return network
 
+    def unet_weights(self) -> list[nn.Parameter]:
+        """The U-Net's part of the weights."""
+        return [weight for lora in self.loras if lora.name.startswith("lora_unet") for weight in lora.parameters()]
+
+    def text_weights(self) -> list[nn.Parameter]:
+        """The text encoders' part of the weights."""
+        return [weight for lora in self.loras if lora.name.startswith("lora_te") for weight in lora.parameters()]
+
     def apply_to_base(self) -> None:
         """Hook into the base model."""
         assert not self._handles, "applied already"
@@ -141,6 +155,11 @@ class LoRANetwork(nn.Module):
         for lora in self.loras:
             lora.step = step
 
+    def set_part(self, part: int) -> None:
+        """Which part of the batch the calling thread computes, for dropout."""
+        for lora in self.loras:
+            lora.part_of_thread[threading.get_ident()] = part
+
 
 def ranks_for(
     base: BaseModel,
@@ -153,7 +172,7 @@ def ranks_for(
 ) -> dict[str, tuple[int, float]]:
     """Rank and alpha per module (kohya `create_network`): Linear and 1x1 convolutions network_dim, 3x3 ones conv_dim.
 
-    Without conv_dim nothing in a residual block, downsampler or upsampler is trained. An alpha of None is 1, of 0 the rank.
+    Without conv_dim nothing in residual blocks, down- and upsamplers is trained. An alpha of None is 1, of 0 the rank.
     """
     ranks: dict[str, tuple[int, float]] = {}
     for name, module in target_modules(base, with_convolutions=conv_dim is not None):

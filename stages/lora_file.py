@@ -7,68 +7,17 @@ Reading a header needs no torch.
 import hashlib
 import json
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.errors import SpriteLoraError
 from stages.files import write_bytes
 from stages.record import METADATA_KEY
+from stages.tensor_header import read_header
 
 if TYPE_CHECKING:
     import torch
 
 BLOCK = 1 << 20
-LONGEST_HEADER = 100_000_000
-"""Bytes; the safetensors format's own limit."""
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """One tensor's line in the header."""
-
-    dtype: str
-    """`F32`, `F16` or `BF16`."""
-    shape: tuple[int, ...]
-    offsets: tuple[int, int]
-    """First byte and end, from the start of the tensor region."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a safetensors file says about itself before its tensors."""
-
-    metadata: dict[str, str]
-    tensors: dict[str, TensorInfo]
-    length: int
-    """Bytes before the tensor region."""
-
-
-def read_header(path: Path) -> Header:
-    """Read metadata, names, types and shapes. Raises SpriteLoraError where the file is no whole safetensors file."""
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > LONGEST_HEADER:
-                raise ValueError(f"a header of {length} bytes")
-            content: dict[str, Any] = json.loads(file.read(length))
-            metadata = content.pop("__metadata__", {})
-            tensors = {
-                name: TensorInfo(
-                    info["dtype"], tuple(info["shape"]), (info["data_offsets"][0], info["data_offsets"][1])
-                )
-                for name, info in content.items()
-            }
-            size = 8 + length + max((info.offsets[1] for info in tensors.values()), default=0)
-    except FileNotFoundError:
-        raise SpriteLoraError(f"{path} is not here") from None
-    except (struct.error, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise SpriteLoraError(f"{path}: not a safetensors file: {error}") from None
-    if path.stat().st_size != size:
-        raise SpriteLoraError(
-            f"{path}: {path.stat().st_size} bytes, its header says {size}", "it was cut off or changed: copy it again"
-        )
-    return Header(metadata, tensors, 8 + length)
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
@@ -81,9 +30,9 @@ def read_record(path: Path) -> dict[str, Any] | None:
 def model_hash(path: Path) -> str:
     """SHA-256 of the tensor region alone: `sshs_model_hash`, equal for equal weights whatever the metadata says."""
     digest = hashlib.sha256()
+    start = read_header(path).data_start
     with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        file.seek(8 + length)
+        file.seek(start)
         while block := file.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()

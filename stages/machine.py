@@ -1,6 +1,7 @@
 """The device and the threads that a stage computes with."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -11,18 +12,16 @@ def device() -> torch.device:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Cores that this process may use, whatever OMP_NUM_THREADS says (Snakemake exports 1)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def set_threads() -> int:
-    """Use every core that this process may use, whatever OMP_NUM_THREADS says (Snakemake exports 1); returns how many.
+def one_thread_each(workers: int) -> ThreadPoolExecutor:
+    """Workers that compute side by side, each operation on one thread: no result depends on how many they are.
 
-    Sums are split among threads, so a fixed number is part of "same inputs, same bytes on one machine".
+    Small models gain more from it than from threads inside each operation, which wait for each other all the time.
     """
-    threads = cores()
-    torch.set_num_threads(threads)
-    return threads
+    return ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def deterministic() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import SpriteLoraError
-from stages.lora_file import read_header, read_record
+from stages.lora_file import read_record
+from stages.tensor_header import read_header
 
 
 @dataclass(frozen=True)

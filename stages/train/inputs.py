@@ -1,5 +1,7 @@
 """What a run is made from, and the record of it."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ from stages.dataset import Manifest
 from stages.params import Paths
 from stages.record import base_hash, code_hash, stamped, versions
 from stages.train.batches import Plan, entries
-from stages.train.latents import encode_picture, read_picture
+from stages.train.latents import encode_file
 from stages.train.params import Train
 from stages.train.run import Picture
 
@@ -41,15 +43,18 @@ def make_plan(params: Train, manifest: Manifest) -> Plan:
     )
 
 
-def read_pictures(base: BaseModel, manifest: Manifest, dataset: Path) -> list[Picture]:
-    """All training pictures, encoded."""
+def read_pictures(base: BaseModel, manifest: Manifest, dataset: Path, pool: ThreadPoolExecutor | None) -> list[Picture]:
+    """All training pictures, encoded, side by side where there is a pool."""
     folder = dataset / manifest.folder
+    files = [folder / f"{item.stem}.png" for item in manifest.items]
+    encode = partial(encode_file, base, manifest.resolution)
+    posteriors = pool.map(encode, files) if pool else map(encode, files)
     return [
         Picture(
             stem=item.stem,
             caption=item.caption,
-            posterior=encode_picture(base, read_picture(folder / f"{item.stem}.png", manifest.resolution)),
+            posterior=posterior,
             weight=1.0,
         )
-        for item in manifest.items
+        for item, posterior in zip(manifest.items, posteriors, strict=True)
     ]

@@ -48,3 +48,8 @@ def encode_picture(base: BaseModel, picture: torch.Tensor) -> Posterior:
     if not (mean.isfinite().all() and deviation.isfinite().all()):
         raise SpriteLoraError("the base model's autoencoder gives values that are not finite", "check paths.base")
     return Posterior(mean, deviation)
+
+
+def encode_file(base: BaseModel, resolution: int, path: Path) -> Posterior:
+    """`encode_picture` of a file."""
+    return encode_picture(base, read_picture(path, resolution))

@@ -7,20 +7,21 @@ from pathlib import Path
 
 import torch
 
+from stages import machine
 from stages.files import write_json
 
 
 class RunLog:
     """One JSON per fingerprint; a resumed run replaces it, with its own times."""
 
-    def __init__(self, path: Path, device: torch.device, threads: int) -> None:
+    def __init__(self, path: Path, device: torch.device) -> None:
         self._path = path
         self._content = {
             "started_at": now(),
             "finished_at": None,
             "steps": None,
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
-            "threads": threads,
+            "cores": machine.cores(),
             "python": platform.python_version(),
             **git_commit(),
         }

@@ -13,14 +13,9 @@ def min_snr_weights(snr: torch.Tensor, gamma: float, v_prediction: bool) -> torc
     return snr.clamp(max=gamma) / (snr + 1 if v_prediction else snr)
 
 
-def batch_loss(
-    losses: torch.Tensor, weights: torch.Tensor, snr: torch.Tensor, gamma: float | None, v_prediction: bool
-) -> torch.Tensor:
-    """Mean over the batch of loss * weight * min-SNR weight, in kohya's order.
+def loss_weights(own: torch.Tensor, snr: torch.Tensor, min_snr_gamma: float | None, v_prediction: bool) -> torch.Tensor:
+    """What each picture's loss is multiplied with before the batch's mean is taken: (B).
 
-    `weights`: prior_loss_weight for regularisation pictures, 1 for the others. `gamma` None or 0: no min-SNR weight.
+    `own`: prior_loss_weight for regularisation pictures, 1 for the others. A gamma of None or 0 is no min-SNR weight.
     """
-    weighted = losses * weights
-    if gamma:
-        weighted = weighted * min_snr_weights(snr, gamma, v_prediction)
-    return weighted.mean()
+    return own * min_snr_weights(snr, min_snr_gamma, v_prediction) if min_snr_gamma else own

@@ -15,13 +15,13 @@ def parameter_groups(network: LoRANetwork, params: Train) -> list[dict[str, Any]
 
     For SDXL one text_encoder_lr holds for both encoders. `name` is what the rate is logged under.
     """
-    rates = {"textencoder": params.rate_of_text_encoder, "unet": params.rate_of_unet}
-    groups: list[dict[str, Any]] = []
-    for name, rate in rates.items():
-        loras = [lora for lora in network.loras if lora.name.startswith("lora_unet") == (name == "unet")]
-        weights = [weight for lora in loras for weight in lora.parameters()]
-        if rate and weights:
-            groups.append({"name": name, "params": weights, "lr": rate})
+    parts = [
+        ("textencoder", params.rate_of_text_encoder, network.text_weights()),
+        ("unet", params.rate_of_unet, network.unet_weights()),
+    ]
+    groups: list[dict[str, Any]] = [
+        {"name": name, "params": weights, "lr": rate} for name, rate, weights in parts if rate and weights
+    ]
     return groups
 
 

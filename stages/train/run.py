@@ -1,20 +1,22 @@
 """One training run put together: pictures, network, optimizer; and its step."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from stages import text
 from stages.base_model import BaseModel
 from stages.errors import SpriteLoraError
 from stages.lora import LoRANetwork, ranks_for
-from stages.train import diffusion, loss, noise, schedule
+from stages.train import diffusion, noise, schedule
 from stages.train.batches import Plan, epoch_batches, step_batches
 from stages.train.captions import training_caption
 from stages.train.faults import Interruption, check_finite
+from stages.train.gradients import Batch, Model, add_gradients
 from stages.train.latents import Posterior
+from stages.train.loss import loss_weights
 from stages.train.optimizer import make_optimizer, parameter_groups, used_rates
 from stages.train.params import Train
 from stages.train.state import Progress
@@ -39,10 +41,18 @@ class Run:
     """A network in training on a base model, in one process of `accelerator.num_processes`."""
 
     def __init__(
-        self, params: Train, base: BaseModel, pictures: list[Picture], plan: Plan, resolution: int, accelerator: Any
+        self,
+        params: Train,
+        base: BaseModel,
+        pictures: list[Picture],
+        plan: Plan,
+        resolution: int,
+        accelerator: Any,
+        pool: ThreadPoolExecutor | None,
     ) -> None:
+        """`pool`: from `gradients.side_by_side`; None computes a batch in one part."""
         self.params, self.base, self.pictures, self.plan = params, base, pictures, plan
-        self.resolution, self.accelerator, self.scaler = resolution, accelerator, accelerator.scaler
+        self.accelerator, self.scaler, self.pool = accelerator, accelerator.scaler, pool
         self.progress = Progress()
         self.alphas = noise.alphas_cumprod(base.scheduler)
         self.network = LoRANetwork(base, trained_ranks(base, params), params.seed, params.network_dropout or 0.0)
@@ -50,13 +60,14 @@ class Run:
         groups = parameter_groups(self.network, params)
         for weight in (weight for group in groups for weight in group["params"]):
             weight.requires_grad_(True)
-        self.trains_text = any(group["name"] == "textencoder" for group in groups)
+        trains_text = any(group["name"] == "textencoder" for group in groups)
         self.optimizer = make_optimizer(groups, params)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         diffusion.set_attention(base.unet, params.xformers, params.sdpa)
         if params.gradient_checkpointing:
-            diffusion.set_gradient_checkpointing(base, self.trains_text)
+            diffusion.set_gradient_checkpointing(base, trains_text)
         self.network.apply_to_base()
+        self.model = Model(base, self.network, params, resolution, trains_text, accelerator.autocast)
 
     def parts(self) -> dict[str, Any]:
         """State dicts of all that a step changes."""
@@ -86,39 +97,38 @@ class Run:
             interruption.check()
             own = numbers[self.accelerator.process_index]
             pictures = [self.pictures[index] for index in batches[own]]
-            value, used = self.loss_of(pictures, epoch * self.plan.batches_per_epoch + own)
-            losses.append(self._mean(value.detach()).item())
-            captions += used
+            batch = self.batch(pictures, epoch * self.plan.batches_per_epoch + own)
+            scale = self.scaler.get_scale() if self.scaler else 1.0
+            loss = add_gradients(self.model, batch, scale / self.plan.accumulation, self.pool)
+            losses.append(self._mean(loss).item())
+            captions += batch.captions
             self._check("the loss", losses[-1], captions)
-            value = value / self.plan.accumulation
-            (self.scaler.scale(value) if self.scaler else value).backward()
         self._change_weights(captions)
         self.progress.step += 1
         self.progress.rows.append({"loss": sum(losses) / len(losses), **used_rates(self.optimizer)})
 
-    def loss_of(self, pictures: list[Picture], number: int) -> tuple[torch.Tensor, list[str]]:
-        """Loss of one batch and the captions it was computed with; `number` is the batch's in the whole run.
+    def batch(self, pictures: list[Picture], number: int) -> Batch:
+        """The pictures as they are seen in batch `number` of the whole run.
 
         All that is random in it is a function of (seed, number).
         """
         params, seed, device = self.params, self.params.seed, self.accelerator.device
         self.network.set_step(number)
         flags = (params.shuffle_caption, params.keep_tokens, params.caption_dropout_rate, seed, number)
-        captions = [training_caption(picture.caption, *flags, place) for place, picture in enumerate(pictures)]
         latents = self._latents(pictures, number)
         drawn = diffusion.batch_noise(latents, params, number)
         timesteps = diffusion.batch_timesteps(len(pictures), len(self.alphas), seed, number)
         alphas = self.alphas[timesteps]
-        noisy = noise.add_noise(latents, drawn, alphas).to(device)
-        target = noise.velocity(latents, drawn, alphas) if params.v_parameterization else drawn
-        with self.accelerator.autocast():
-            with torch.set_grad_enabled(self.trains_text):
-                encoded = text.encode(self.base, captions, params.max_token_length, params.clip_skip)
-            said = diffusion.predict(self.base, noisy, timesteps.to(device), encoded, self.resolution)
-        weights = torch.tensor([picture.weight for picture in pictures], device=device)
-        snr = noise.signal_to_noise(alphas).to(device)
-        losses = loss.picture_losses(said, target.to(device))
-        return loss.batch_loss(losses, weights, snr, params.min_snr_gamma, params.v_parameterization), captions
+        own = torch.tensor([picture.weight for picture in pictures])
+        snr = noise.signal_to_noise(alphas)
+        velocity = params.v_parameterization
+        return Batch(
+            captions=[training_caption(picture.caption, *flags, place) for place, picture in enumerate(pictures)],
+            noisy=noise.add_noise(latents, drawn, alphas).to(device),
+            target=(noise.velocity(latents, drawn, alphas) if velocity else drawn).to(device),
+            timesteps=timesteps.to(device),
+            weights=loss_weights(own, snr, params.min_snr_gamma, velocity).to(device),
+        )
 
     def _latents(self, pictures: list[Picture], number: int) -> torch.Tensor:
         """(B, C, h, w), scaled. cache_latents: one draw per picture for the whole run, as kohya's cache keeps it."""

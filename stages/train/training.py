@@ -15,6 +15,7 @@ from stages.dataset import Manifest, read_manifest
 from stages.lora_file import write_lora
 from stages.params import Paths, load
 from stages.train import faults
+from stages.train.gradients import side_by_side
 from stages.train.inputs import make_plan, read_pictures, run_record
 from stages.train.log import RunLog
 from stages.train.metadata import epoch_metadata, file_metadata
@@ -56,17 +57,17 @@ def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any
     """Train from the last saved state, or from the start, to the end."""
     from accelerate import Accelerator  # type: ignore[import-untyped]
 
-    threads = machine.set_threads()
     machine.deterministic()
     accelerator = Accelerator(mixed_precision=params.mixed_precision, cpu=machine.device().type == "cpu")
     state.begin(record)
-    log = RunLog(paths.logs / "train" / f"{record['fingerprint']}.json", accelerator.device, threads)
+    log = RunLog(paths.logs / "train" / f"{record['fingerprint']}.json", accelerator.device)
     with faults.explaining_memory(params, manifest.resolution), faults.interruption() as interruption:
         base = load_base(paths.base, DTYPES[params.mixed_precision], accelerator.device)
-        pictures = read_pictures(base, manifest, paths.dataset)
+        pool = side_by_side(base, accelerator.device)
+        pictures = read_pictures(base, manifest, paths.dataset, pool)
         base.vae.to("cpu")
         plan = make_plan(params, manifest)
-        run = Run(params, base, pictures, plan, manifest.resolution, accelerator)
+        run = Run(params, base, pictures, plan, manifest.resolution, accelerator, pool)
         metadata = file_metadata(
             params, manifest, plan, record, base.family, paths.base, described(run.optimizer, params), {}
         )

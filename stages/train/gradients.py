@@ -1,0 +1,116 @@
+"""Loss and gradients of one batch; on a CPU in parts side by side, with the same sum whatever the number of cores."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import torch
+
+from stages import machine
+from stages.base_model import BaseModel
+from stages.lora import LoRANetwork
+from stages.text import Encoded, encode
+from stages.train.diffusion import predict
+from stages.train.loss import picture_losses
+from stages.train.params import Train
+
+PICTURES_AT_ONCE = 4
+"""On a CPU a batch is cut so; each part is computed on one thread, so that the bits do not depend on the cores."""
+
+
+SMALL = 100_000_000
+"""Weights of a U-Net below which a CPU computes a batch in parts; SD1.5's has 860 million."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch as the U-Net is to see it: B pictures; tensors on the device, float32."""
+
+    captions: list[str]
+    noisy: torch.Tensor
+    """(B, C, h, w)."""
+    target: torch.Tensor
+    """(B, C, h, w)."""
+    timesteps: torch.Tensor
+    """(B)."""
+    weights: torch.Tensor
+    """(B), of each picture's loss."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A base model with an applied LoRA, and how it is computed."""
+
+    base: BaseModel
+    network: LoRANetwork
+    params: Train
+    resolution: int
+    trains_text: bool
+    precision: Callable[[], AbstractContextManager[Any]]
+    """Autocast, or nothing."""
+
+
+def batch_loss(model: Model, batch: Batch) -> torch.Tensor:
+    """Mean over the batch of weight * squared error, with gradients to all that is trained."""
+    encoded = encode_captions(model, batch.captions)
+    return part_loss(model, batch, encoded, slice(None))
+
+
+def encode_captions(model: Model, captions: list[str]) -> Encoded:
+    """Text states, with gradients where a text encoder is trained."""
+    with model.precision(), torch.set_grad_enabled(model.trains_text):
+        return encode(model.base, captions, model.params.max_token_length, model.params.clip_skip)
+
+
+def part_loss(model: Model, batch: Batch, encoded: Encoded, part: slice) -> torch.Tensor:
+    """The share of some of the batch's pictures in its loss."""
+    pooled = None if encoded.pooled is None else encoded.pooled[part]
+    with model.precision():
+        texts = Encoded(encoded.states[part], pooled)
+        said = predict(model.base, batch.noisy[part], batch.timesteps[part], texts, model.resolution)
+    losses = picture_losses(said, batch.target[part]) * batch.weights[part]
+    return losses.sum() / len(batch.captions)
+
+
+def add_gradients(model: Model, batch: Batch, factor: float, pool: ThreadPoolExecutor | None) -> torch.Tensor:
+    """Add factor * the gradient of the batch's loss to the weights' gradients; returns the loss.
+
+    With a pool the U-Net sees the batch in parts of PICTURES_AT_ONCE, each on one thread. Their gradients are added in
+    the order of the pictures, and those of the text states go on, for the whole batch, through the text encoders.
+    """
+    if pool is None:
+        value = batch_loss(model, batch)
+        torch.autograd.backward(value * factor)
+        return value.detach()
+    encoded = encode_captions(model, batch.captions)
+    texts = [tensor for tensor in (encoded.states, encoded.pooled) if tensor is not None]
+    cut = [tensor.detach().requires_grad_(model.trains_text) for tensor in texts]
+    apart = Encoded(cut[0], cut[1] if encoded.pooled is not None else None)
+    weights = [weight for weight in model.network.unet_weights() if weight.requires_grad]
+    wanted = [*weights, *(cut if model.trains_text else [])]
+
+    def compute(start: int) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        model.network.set_part(start)
+        value = part_loss(model, batch, apart, slice(start, start + PICTURES_AT_ONCE))
+        return value.detach(), torch.autograd.grad(value * factor, wanted)
+
+    values, parts = zip(*pool.map(compute, range(0, len(batch.captions), PICTURES_AT_ONCE)), strict=True)
+    sums = [reduce(torch.add, of_parts) for of_parts in zip(*parts, strict=True)]
+    for weight, total in zip(weights, sums, strict=False):
+        weight.grad = total if weight.grad is None else weight.grad + total
+    if model.trains_text:
+        torch.autograd.backward(texts, sums[len(weights) :])
+    total_loss: torch.Tensor = reduce(torch.add, values)
+    return total_loss
+
+
+def side_by_side(base: BaseModel, device: torch.device) -> ThreadPoolExecutor | None:
+    """Workers for the parts of a batch, for small models on a CPU; a large one gets all cores for each operation."""
+    if device.type != "cpu":
+        return None
+    small = sum(weight.numel() for weight in base.unet.parameters()) < SMALL
+    torch.set_num_threads(1 if small else machine.cores())
+    return machine.one_thread_each(machine.cores()) if small else None
