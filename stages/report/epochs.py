@@ -7,6 +7,9 @@ from stages.report.facts import Epoch, Facts, Picture
 from stages.report.pictures import Inline, inline
 from stages.report.words import Mark, listed, points, shared_tags, without_tags
 
+GRAVE = ("collapsed", "copy", "background")
+"""Remarks that get a mark of their own: a person would not take such a picture. The others are matters of degree."""
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -24,6 +27,7 @@ class Cell:
     alt: str
     score: str
     marks: tuple[Mark, ...]
+    others: tuple[Mark, ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def _row(epoch: Epoch, facts: Facts, at_most: int) -> Row:
         score=points(epoch.score),
         share=round(10 * epoch.score, 1),
         selected=chosen,
-        marks=(*_choice_marks(epoch, facts), *(Mark(word, sentence) for word, sentence in epoch.warnings)),
+        marks=(*_choice_marks(epoch, facts), *(Mark(word, sentence) for word, sentence in epoch.remarks)),
         cells=tuple(_cell(epoch, name, facts, at_most) for name in facts.prompts),
     )
 
@@ -82,14 +86,15 @@ def _choice_marks(epoch: Epoch, facts: Facts) -> Iterable[Mark]:
 def _cell(epoch: Epoch, prompt: str, facts: Facts, at_most: int) -> Cell:
     picture: Picture | None = epoch.pictures.get(prompt)
     if picture is None:
-        return Cell(None, "", "", ())
-    sentences = [sentence for _, sentence in picture.warnings]
+        return Cell(None, "", "", (), ())
+    sentences = [f"{word}: {sentence}." for word, sentence in picture.remarks]
     who = "Untouched base" if epoch.number == 0 else f"Epoch {epoch.number}"
     return Cell(
         picture=inline(picture.path, facts.art_pixels, at_most),
         alt=" ".join([f"{who}, prompt {prompt}, score {points(picture.score)} of 10.", *sentences]),
         score=points(picture.score),
-        marks=tuple(Mark(word, sentence) for word, sentence in picture.warnings),
+        marks=tuple(Mark(word, sentence) for word, sentence in picture.remarks if word in GRAVE),
+        others=tuple(Mark(word, sentence, "") for word, sentence in picture.remarks if word not in GRAVE),
     )
 
 

@@ -16,8 +16,8 @@ class Picture:
     path: Path
     score: float
     """0 to 10."""
-    warnings: tuple[tuple[str, str], ...]
-    """(short word, sentence) pairs, such as ("copy", "A copy of the training sprite lady_012.")."""
+    remarks: tuple[tuple[str, str], ...]
+    """What is wrong with it, worst first: a short word and a sentence each."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Epoch:
     """Means over the pictures, 0 to 1."""
     pictures: dict[str, Picture]
     """By the prompt's name."""
-    warnings: tuple[tuple[str, str], ...]
+    remarks: tuple[tuple[str, str], ...]
 
     @property
     def label(self) -> str:

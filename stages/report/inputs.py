@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,6 @@ from stages.report.facts import Epoch, Facts, Picture, Points, Selected, Sprite
 
 REDO = "run the stages before: dvc repro"
 
-WARNED_BELOW = 0.5
-"""A picture whose background bears the prompt's word by less than this share gets a mark."""
-
 NOT_QUALITIES = {"score", "pictures", "worst", "error"}
 """What score.json says of an epoch in points of 10; everything else is a share, 0 to 1."""
 
@@ -28,12 +26,16 @@ def read_facts(paths: Paths) -> Facts:
     checked = _json(reports / "validate.json")
     scores = _json(reports / "score.json")
     pictures = _rows(reports / "score.csv")
+    said = {row["epoch"]: row["remarks"] for row in _rows(reports / "score_by_epoch.csv")}
     params, _ = read()
     return Facts(
         art_pixels=manifest.art_pixels,
         resolution=manifest.resolution,
         prompts={row["picture"]: row["prompt"] for row in pictures},
-        epochs=tuple(_epoch(int(name), mark, pictures, paths.samples) for name, mark in scores["epochs"].items()),
+        epochs=tuple(
+            _epoch(int(name), mark, said[str(int(name))], pictures, paths.samples)
+            for name, mark in scores["epochs"].items()
+        ),
         training_score=scores["training"]["score"],
         selected=_selected(paths),
         sprites=tuple(_sprites(paths.finished)),
@@ -62,7 +64,7 @@ def _rows(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
         raise SpriteLoraError(f"{path} is not here", REDO) from None
 
 
-def _epoch(number: int, mark: dict[str, float], rows: list[dict[str, str]], samples: Path) -> Epoch:
+def _epoch(number: int, mark: dict[str, float], said: str, rows: list[dict[str, str]], samples: Path) -> Epoch:
     folder = epoch_folder(samples, number)
     pictures = {row["picture"]: _picture(row, folder) for row in rows if int(row["epoch"]) == number}
     return Epoch(
@@ -71,37 +73,19 @@ def _epoch(number: int, mark: dict[str, float], rows: list[dict[str, str]], samp
         error=mark["error"],
         metrics={name: value for name, value in mark.items() if name not in NOT_QUALITIES},
         pictures=pictures,
-        warnings=tuple(_epoch_warnings(mark, pictures)),
+        remarks=remarks(said),
     )
 
 
 def _picture(row: dict[str, str], folder: Path) -> Picture:
     path = folder / f"{row['picture']}.png"
-    return Picture(row["picture"], path, float(row["score"]), tuple(_picture_warnings(row)))
+    return Picture(row["picture"], path, float(row["score"]), remarks(row["remarks"]))
 
 
-def _picture_warnings(row: dict[str, str]) -> Iterable[tuple[str, str]]:
-    if float(row["score"]) == 0:
-        yield "collapsed", "Flat, black or empty: nothing is drawn that could be scored."
-    if float(row["copied"]) > 0:
-        share = f"{100 * float(row['nearest']):.0f} %"
-        yield (
-            "memorised",
-            f"Close to a copy of the training sprite {row['nearest_sprite']}: {share} of its cells differ.",
-        )
-    if row["background"] and float(row["background"]) < WARNED_BELOW:
-        yield "wrong background", "The background is not of the colour that the prompt names."
-
-
-def _epoch_warnings(mark: dict[str, float], pictures: dict[str, Picture]) -> Iterable[tuple[str, str]]:
-    copies = sum(any(word == "memorised" for word, _ in picture.warnings) for picture in pictures.values())
-    if copies:
-        yield f"{copies} memorised", f"{copies} of {len(pictures)} pictures are close to copies of training sprites."
-    if mark["sameness"] > 0:
-        yield (
-            "all alike",
-            f"The prompts hardly matter: sameness {mark['sameness']:.2f}, where 1 is one and the same picture.",
-        )
+def remarks(text: str) -> tuple[tuple[str, str], ...]:
+    """`score`'s remarks, `word: sentence` each and joined by `; `, as (word, sentence) pairs."""
+    parts = re.split(r"; (?=[a-z ]+: )", text) if text else []
+    return tuple((word, sentence) for word, _, sentence in (part.partition(": ") for part in parts))
 
 
 def _selected(paths: Paths) -> Selected:

@@ -36,7 +36,8 @@ def record(facts: Facts) -> Record:
     """The section with the record and every parameter."""
     stamped = facts.selected.record
     shown = [(name, str(stamped[key])) for key, name in NAMES.items() if key in stamped]
-    shown += [(f"{library} version", str(version)) for library, version in sorted(stamped.get("versions", {}).items())]
+    if versions := stamped.get("versions"):
+        shown.append(("Libraries", ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))))
     sections = (Section(name, tuple(flat(content))) for name, content in facts.params.items())
     return Record(tuple(shown), tuple(sections))
 

@@ -32,6 +32,8 @@ class Finished:
 class Verdict:
     """What templates/verdict.html shows."""
 
+    helps: bool
+    """False where the untouched base scores as high: then there is nothing to take."""
     epoch: int
     epochs: int
     figures: tuple[Figure, ...]
@@ -76,6 +78,7 @@ def verdict(facts: Facts) -> Verdict:
     )
     side = facts.art_pixels
     return Verdict(
+        helps=0 not in by_number or best.score > by_number[0].score,
         epoch=chosen.epoch,
         epochs=max(by_number),
         figures=tuple(figures),

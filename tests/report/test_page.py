@@ -134,3 +134,24 @@ def test_missing_file_is_named(run_folder, name):
     (run_folder / name).unlink()
     with pytest.raises(SpriteLoraError, match=name):
         main()
+
+
+def test_what_is_wrong_stands_in_words(run_folder):
+    page = Elements(written(run_folder))
+    images = {image["alt"].split(", score")[0]: image["alt"] for image in page.of("img") if "score" in image["alt"]}
+    assert images["Epoch 3, prompt lad_blue"].endswith("copy: 96% of the figure is training sprite lad_012.")
+    assert images["Epoch 1, prompt lady_green"].endswith(
+        "palette: 34 colours cover 95 % of the cells; training sprites have 6 to 13. "
+        "background: not the colour that the prompt names."
+    )
+    titles = {attributes["title"] for tag, attributes in page.found if tag == "span" and "title" in attributes}
+    assert "40% of its pictures, by how close they are, are training sprites" in titles
+    assert "Not considered: too many of its pictures are copies of training sprites." in titles
+
+
+def test_no_gain_is_said_first(run_folder, edit_json):
+    assert "Take epoch 2 of 3" in Elements(written(run_folder)).text
+    edit_json("reports/score.json", lambda scores: scores["epochs"]["00"].update({"score": 8.25}))
+    spoiled = Elements(written(run_folder)).text
+    assert "Take epoch" not in spoiled
+    assert "Least bad: epoch 2 of 3 It does not beat the untouched base" in spoiled

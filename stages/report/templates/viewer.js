@@ -13,7 +13,7 @@ function show(row, column) {
   at = [row, column];
   large.src = small.src;
   large.alt = small.alt;
-  words.textContent = `${small.alt} ${small.closest("figure").querySelector("figcaption").innerText}`;
+  words.textContent = small.alt;
   if (!dialog.open) dialog.showModal();
 }
 rows.forEach((cells, row) => cells.forEach((cell, column) => {
