@@ -6,6 +6,7 @@ score.lost in params.yaml and params.py. Nothing else has to know.
 
 from stages.score import grid
 from stages.score.background import background
+from stages.score.coarse import coarse
 from stages.score.collapse import alive, spread
 from stages.score.detail import contours, detail
 from stages.score.layout import layout
@@ -29,6 +30,7 @@ def measure(view: View, training: Training, score: Score) -> dict[str, float]:
         "colours_95": view.palette.covering(0.95),
         "colours_99": view.palette.covering(0.99),
         "detail": detail(drawn),
+        "coarse": coarse(drawn, view.art_pixels),
         "layout": layout(drawn, training.contours),
         "stray": stray(view.cells_lab, score.tolerance),
         "spread": spread(view.cells_lab),
@@ -48,6 +50,7 @@ def qualities(measured: dict[str, float], training: Training, score: Score) -> d
         "coherence": max(0.0, measured["coherence"]),
         "palette": min(palette),
         "detail": training.detail.typical(measured["detail"], unit=cell),
+        "coarse": reach(1 - measured["coarse"], 1 - training.coarse),
         "layout": reach(measured["layout"], training.layout),
         "stray": training.stray.typical(measured["stray"], unit=cell),
     } | {name: measured[name] for name in ("background",) if name in measured}

@@ -15,6 +15,7 @@ class Lost(BaseModel):
     coherence: float = Field(ge=0, le=1, description="of a picture: gradients out of step with the grid")
     palette: float = Field(ge=0, le=1, description="of a picture: more or fewer colours than training sprites have")
     detail: float = Field(ge=0, le=1, description="of a picture: busier or emptier than training sprites are")
+    coarse: float = Field(ge=0, le=1, description="of a picture: its own pixels are two or more cells wide")
     layout: float = Field(ge=0, le=1, description="of a picture: contours that stand where no sprite has them")
     stray: float = Field(ge=0, le=1, description="of a picture: more single stray cells than training sprites have")
     background: float = Field(ge=0, le=1, description="of a picture: another background than its prompt names")

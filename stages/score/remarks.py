@@ -18,6 +18,7 @@ FAULTS = {
         "{colours_95:.0f} colours cover 95 % of the cells; training sprites have {low:.0f} to {high:.0f}",
     ),
     "detail": ("detail", "{detail:.0%} of neighbouring cells differ; training sprites have {least:.0%} to {most:.0%}"),
+    "coarse": ("coarse", "its own pixels are two or more cells wide"),
     "layout": ("layout", "contours do not stand where training sprites have them"),
     "stray": ("stray cells", "{stray:.1%} of the cells stand alone"),
     "background": ("background", "not the colour that the prompt names"),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.score.background import rim
+from stages.score.coarse import coarse
 from stages.score.collapse import difference, spread
 from stages.score.copies import distances, figure_mask
 from stages.score.detail import contours, detail
@@ -58,6 +59,8 @@ class Training:
     """(places,) how often sprites have a contour between two neighbouring cells, 0 to 1."""
     layout: float
     """Correlation with the others' contours that all but a few sprites reach."""
+    coarse: float
+    """How far contours keep to every k-th grid line in all but a few sprites, 0 to 1."""
     stray: Usual
     """Share of cells; from 0, as no strays are no fault."""
     least_spread: float
@@ -93,6 +96,7 @@ def training(stems: Sequence[str], views: Sequence[View], score: Score) -> Train
         detail=_usual([detail(one) for one in drawn], score.usual_share),
         contours=drawn.mean(axis=0),
         layout=float(np.quantile(leave_one_out(drawn), 1 - score.usual_share)),
+        coarse=float(np.quantile([coarse(one, lab.shape[1]) for one in drawn], score.usual_share)),
         stray=Usual(0.0, _usual([stray(cells, score.tolerance) for cells in lab], score.usual_share).high),
         least_spread=min(spread(cells) for cells in lab),
         difference=difference(np.array(evenly(list(lab), MOST_PAIRS))),

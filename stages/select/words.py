@@ -10,6 +10,7 @@ STRENGTHS = {
     "coherence": "gradients in step with the grid",
     "palette": "a palette like the training sprites'",
     "detail": "as much detail as the training sprites have",
+    "coarse": "pixels as fine as the grid",
     "layout": "contours where sprites have them",
     "stray": "fewer stray cells",
     "background": "backgrounds as the prompts name them",

@@ -7,6 +7,7 @@ from stages.colour import oklab
 from stages.palette import palette_of
 from stages.score import grid
 from stages.score.background import background, rim
+from stages.score.coarse import coarse
 from stages.score.collapse import alive, difference, sameness, spread
 from stages.score.copies import copied, distances, figure_mask
 from stages.score.detail import contours, detail
@@ -80,6 +81,22 @@ def test_stray_in_the_corner_is_seen():
     cells = np.zeros((4, 4, 3), dtype=np.uint8)
     cells[0, 0] = 255
     assert stray(oklab(cells), 0.03) == pytest.approx(1 / 16)
+
+
+@pytest.mark.parametrize("every", [2, 3, 4])
+def test_coarse_is_a_sprite_of_fewer_pixels(sprites, every):
+    sprite = next(iter(sprites.values()))
+    fine = coarse(contours(oklab(sprite), 0.03), 24)
+    large = enlarge(sprite[::every, ::every], every)
+    assert fine < 0.2
+    assert coarse(contours(oklab(large), 0.03), 24) == pytest.approx(1)
+    assert coarse(contours(oklab(np.roll(large, (1, 1), axis=(0, 1))), 0.03), 24) > 0.99, "whatever line it starts on"
+    half = np.where((np.arange(24) < 12)[:, None, None], large, sprite)
+    assert fine < coarse(contours(oklab(half), 0.03), 24) < 1
+
+
+def test_coarse_needs_contours():
+    assert coarse(np.zeros(2 * 24 * 23, dtype=bool), 24) == 0
 
 
 def test_layout_knows_place_not_colour():

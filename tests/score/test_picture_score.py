@@ -113,12 +113,19 @@ def test_almost_black_picture_scores_nothing(ruler, score):
     assert judge(view(faint, "", 24, score.tolerance), ruler, score).score < 0.1
 
 
-@pytest.mark.parametrize("cells", [1, 2, 3])
-def test_collapse_to_a_few_blocks_scores_low(ruler, score, cells):
-    random = np.random.default_rng(1)
-    blocks = random.integers(0, 256, (cells, cells, 3)).astype(np.uint8)
-    picture = enlarge(blocks, SIDE // cells)
-    assert judge(view(picture, "", 24, score.tolerance), ruler, score).score < 5
+@pytest.mark.parametrize("cells", [1, 2, 3, 6, 12, 24])
+def test_random_blocks_score_low(ruler, score, cells):
+    blocks = np.random.default_rng(1).integers(0, 256, (cells, cells, 3)).astype(np.uint8)
+    assert judge(view(enlarge(blocks, SIDE // cells), "", 24, score.tolerance), ruler, score).score < 3
+
+
+def test_sprite_of_half_the_pixels_scores_low(marks):
+    assert marks(lambda cells: enlarge(cells[::2, ::2], 2 * CELL)) < 6
+
+
+def test_checkerboard_scores_low(ruler, score):
+    board = (np.indices((24, 24)).sum(axis=0) % 2 * 200).astype(np.uint8)[..., None].repeat(3, axis=2)
+    assert judge(view(large(board), "", 24, score.tolerance), ruler, score).score < 3
 
 
 @pytest.mark.parametrize("side", [512, 500, 97, 24, 17, 240])

@@ -14,7 +14,7 @@ from stages.select.choose import Epoch
 from stages.select.params import Select
 
 ROOT = Path(__file__).resolve().parents[2]
-QUALITIES = ("residual", "edges", "coherence", "palette", "detail", "layout", "stray", "background")
+QUALITIES = ("residual", "edges", "coherence", "palette", "detail", "coarse", "layout", "stray", "background")
 
 
 @pytest.fixture
