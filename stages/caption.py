@@ -60,7 +60,7 @@ def colour_words(phrase: str) -> list[str]:
 
 
 def background_tag(caption: str) -> str | None:
-    """The tag that names the background: the first that ends in the word (a code behind it aside), else the first with it.
+    """The tag that names the background: the first that ends in the word (a code aside), else the first that has it.
 
     None where none does.
     """

@@ -69,6 +69,8 @@ def read_manifest(dataset: Path) -> Manifest:
 
 def unsafe(stem: str) -> str | None:
     """What is wrong with a file's stem, None where nothing is."""
+    if not stem:
+        return "is empty"
     if match := UNSAFE.search(stem):
         return f"holds {match[0]!r}" if match[0].strip(". -") else "starts or ends with a space, dot or dash"
     if RESERVED.match(stem):

@@ -23,21 +23,31 @@ UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError
 def read_sprite(path: Path) -> Image.Image:
     """A PNG as RGBA, whatever its mode. Raises SpriteLoraError for no PNG, a broken one, or one that is too large."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
-            if max(image.size) > MAX_SIDE:
-                width, height = image.size
+        with path.open("rb") as file:
+            width, height = _stated_size(file.read(24))
+            if max(width, height) > MAX_SIDE:
                 raise SpriteLoraError(
                     f"{path}: {width}x{height} pixels, at most {MAX_SIDE}x{MAX_SIDE} are read",
                     "save it as its art pixels, or as a small enlargement of them",
                 )
-            frames = getattr(image, "n_frames", 1)
-            if frames > 1:
-                raise SpriteLoraError(f"{path}: an animation of {frames} frames", "save one frame as a plain PNG")
-            image.load()
-            return image if image.mode == "RGBA" else image.convert("RGBA")
+            file.seek(0)
+            with Image.open(file, formats=("PNG",)) as image:
+                frames = getattr(image, "n_frames", 1)
+                if frames > 1:
+                    raise SpriteLoraError(f"{path}: an animation of {frames} frames", "save one frame as a plain PNG")
+                image.load()
+                return image if image.mode == "RGBA" else image.convert("RGBA")
     except UNREADABLE as error:
-        reason = str(error).replace(repr(str(path)), "the file").replace(str(path), "the file") or type(error).__name__
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
         raise SpriteLoraError(f"{path}: not a readable PNG ({reason})", "export it again as PNG") from None
+
+
+def _stated_size(start: bytes) -> tuple[int, int]:
+    """Width and height from a PNG's first 24 bytes (signature, IHDR), before Pillow sees it. Raises ValueError."""
+    if not start.startswith(b"\x89PNG\r\n\x1a\n") or start[12:16] != b"IHDR" or len(start) < 24:
+        raise ValueError("it does not begin as a PNG" if start else "it is empty")
+    width, height = struct.unpack(">II", start[16:])
+    return width, height
 
 
 def composite(image: Image.Image, background: tuple[int, int, int]) -> Pixels:
