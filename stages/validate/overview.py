@@ -22,7 +22,7 @@ def overview(pairs: list[Pair], limit: int | None) -> dict[str, Any]:
     `blonde hair` and `long black hair` are two values of `hair`.
     """
     captions = [pair.caption for pair in pairs if pair.caption]
-    holders = Counter(tag for caption in captions for tag in set(plain_tags(caption)))
+    holders = Counter(tag for caption in captions for tag in dict.fromkeys(plain_tags(caption)))
     backgrounds = Counter(
         nearest_name((pair.background >> 16, pair.background >> 8 & 255, pair.background & 255))
         for pair in pairs
