@@ -36,7 +36,8 @@ class WebUI:
     @property
     def lora_hashes(self) -> dict[str, str]:
         """LoRA name to the first 12 digits of its `sshs_model_hash`."""
-        return dict(re.findall(r"([^:,]*\S)\s*:\s*(\w+)", self.settings.get("Lora hashes", "").strip()))
+        pairs = (pair.rpartition(":") for pair in self.settings.get("Lora hashes", "").split(","))
+        return {name.strip(): digits.strip() for name, colon, digits in pairs if colon}
 
 
 def web_ui_text(

@@ -28,7 +28,7 @@ from stages.lora_file import model_hash, read_record
 from stages.params import Paths, load
 from stages.record import base_hash
 from stages.sample.drawing_lock import drawing
-from stages.sample.epoch import Checkpoint, Studio, draw_epoch, require_short_prompts
+from stages.sample.epoch import Checkpoint, Studio, draw_epoch, require_short_prompts, require_still_there
 from stages.sample.params import Sample
 from stages.sample.shards import chosen_epochs, require_checkpoints
 from stages.train.params import Train
@@ -46,10 +46,12 @@ def main() -> None:
     with drawing(paths.state, epochs):
         studio = set_up(paths.base, sample, train, resolution, arguments.shard)
         at_once = 1 if studio.base.unet.device.type == "cuda" else machine.cores()
+        drawn: list[Path] = []
         for epoch in epochs:
+            require_still_there(drawn)
             started = time.monotonic()
             folder = epoch_folder(paths.samples, epoch)
-            draw_epoch(studio, checkpoint(epoch, files.get(epoch)), folder, at_once)
+            drawn += draw_epoch(studio, checkpoint(epoch, files.get(epoch)), folder, at_once)
             print(f"{folder}: {len(sample.prompts)} pictures in {time.monotonic() - started:.1f} s", flush=True)
 
 

@@ -61,8 +61,10 @@ def require_short_prompts(studio: Studio) -> None:
             )
 
 
-def draw_epoch(studio: Studio, checkpoint: Checkpoint, folder: Path, at_once: int) -> None:
+def draw_epoch(studio: Studio, checkpoint: Checkpoint, folder: Path, at_once: int) -> list[Path]:
     """Draw every prompt into `folder`, and remove what is no picture of this epoch: leftovers of other prompts.
+
+    Returns the pictures' paths.
 
     `at_once` pictures are drawn side by side, each on one thread: a picture's bytes do not depend on the number, and
     small models gain more from it than from threads inside each operation, which wait for each other all the time.
@@ -80,6 +82,17 @@ def draw_epoch(studio: Studio, checkpoint: Checkpoint, folder: Path, at_once: in
                 )
             record = picture_record(studio, checkpoint, name) | {"finite": finite}
             write_picture(folder / f"{name}.png", Image.fromarray(pixels), record, web_ui(studio, checkpoint, name))
+    return [folder / f"{name}.png" for name in names]
+
+
+def require_still_there(drawn: list[Path]) -> None:
+    """Raise SpriteLoraError where a picture that this process has drawn is gone.
+
+    DVC deletes them when it runs the stage anew: then this process is an orphan, and the new one waits for it.
+    """
+    gone = [path for path in drawn if not path.is_file()]
+    if gone:
+        raise SpriteLoraError(f"{gone[0]} was deleted while its shard was being drawn: another run has taken over")
 
 
 def clear(folder: Path, keep: set[str]) -> None:
