@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stages.report.facts import Epoch, Facts, Picture
-from stages.report.pictures import Inline, inline
-from stages.report.words import Mark, listed, points, shared_tags, without_tags
+from stages.report.pictures import MOST_BYTES, Inline, inline
+from stages.report.words import Mark, plural, points, shared_tags, size, without_tags
 
 GRAVE = ("collapsed", "copy", "background")
 """Remarks that get a mark of their own: a person would not take such a picture. The others are matters of degree."""
@@ -100,16 +100,22 @@ def _cell(epoch: Epoch, prompt: str, facts: Facts, at_most: int) -> Cell:
 
 def _note(rows: tuple[Row, ...], facts: Facts, at_most: int) -> str:
     """How the pictures on the page differ from their files."""
-    ways = {cell.picture.shrunk for row in rows for cell in row.cells if cell.picture}
+    pictures = [cell.picture for row in rows for cell in row.cells if cell.picture]
+    ways = {picture.shrunk for picture in pictures}
+    lossy = sum(picture.lossy for picture in pictures)
     said = []
     if "" in ways:
-        said.append("pictures are stored here pixel by pixel as they were drawn")
+        said.append("Pictures are stored here pixel by pixel as they were drawn.")
     if "exact" in ways:
-        said.append("pictures exactly on the grid are stored with one pixel per art pixel, which loses nothing")
+        said.append("Pictures exactly on the grid are stored with one pixel per art pixel, which loses nothing.")
     if "area" in ways:
         said.append(
-            f"pictures wider than {at_most} pixels are averaged down over areas from {facts.resolution} pixels, "
-            "so they look softer here than their files"
+            f"Pictures wider than {at_most} pixels are averaged down over areas from {facts.resolution} pixels, "
+            "so they look softer here than their files."
         )
-    text = listed(said)
-    return f"{text[0].upper()}{text[1:]}. All are enlarged without smoothing." if said else ""
+    if lossy:
+        said.append(
+            f"{plural(lossy, 'picture')} of {len(pictures)} would take more than {size(MOST_BYTES)} and had to be "
+            "compressed with a loss."
+        )
+    return " ".join([*said, "All are shown without smoothing."])

@@ -11,7 +11,7 @@ from PIL import Image
 from stages.report.epochs import grid
 from stages.report.facts import Facts
 from stages.report.findings import findings
-from stages.report.pictures import data_uri
+from stages.report.pictures import data_uri, encoded
 from stages.report.record import record
 from stages.report.scores import scores
 from stages.report.teaching import teaching
@@ -51,7 +51,7 @@ def page(facts: Facts, title: str, grid_pixels: int) -> str:
         script=Markup(script),
         # The page's policy lets this one script run and loads nothing: markup that slipped in could do no harm.
         script_hash=Markup(f"sha256-{digest}"),
-        icon=data_uri(Image.new("RGB", (2, 2), "#2f4bbd")),
+        icon=data_uri(*encoded(Image.new("RGB", (2, 2), "#2f4bbd"))),
         verdict=verdict(facts),
         grid=grid(facts, grid_pixels),
         scores=scores(facts),

@@ -1,14 +1,20 @@
-"""Pictures as the page carries them: small, lossless, inline."""
+"""Pictures as the page carries them: small, and without loss wherever that is possible."""
 
 import base64
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from stages.errors import SpriteLoraError
+
+MOST_BYTES = 32 * 1024
+"""A picture that is larger without loss is stored with a loss, so that 66 of them stay below 3 MB as base64."""
+
+LOSSY_QUALITY = 90
 
 
 @dataclass(frozen=True)
@@ -16,11 +22,11 @@ class Inline:
     """One picture inside the page."""
 
     uri: str
-    """A data URI: PNG or lossless WebP, whichever has fewer bytes."""
-    width: int
-    height: int
+    """A data URI: PNG or WebP."""
     shrunk: str
     """How it got smaller than its file: "" (not at all), "exact" (one pixel per art pixel) or "area" (averaged)."""
+    lossy: bool
+    """Whether it had to be compressed with a loss."""
 
 
 def inline(path: Path, art_pixels: int, at_most: int) -> Inline:
@@ -44,7 +50,11 @@ def inline(path: Path, art_pixels: int, at_most: int) -> Inline:
         small, shrunk = picture.resize((at_most, height), Image.Resampling.BOX), "area"
     else:
         small, shrunk = picture, ""
-    return Inline(data_uri(small), small.width, small.height, shrunk if small.size != picture.size else "")
+    kind, content = encoded(small)
+    lossy = len(content) > MOST_BYTES
+    if lossy:
+        kind, content = "webp", _saved(small, "WEBP", quality=LOSSY_QUALITY, method=4)
+    return Inline(data_uri(kind, content), shrunk if small.size != picture.size else "", lossy)
 
 
 def is_on_grid(picture: Image.Image, art_pixels: int) -> bool:
@@ -57,10 +67,19 @@ def is_on_grid(picture: Image.Image, art_pixels: int) -> bool:
     return bool((pixels == cells.repeat(cell, axis=0).repeat(cell, axis=1)).all())
 
 
-def data_uri(picture: Image.Image) -> str:
-    """A picture's data URI: PNG or lossless WebP, whichever has fewer bytes (PNG where they are equal)."""
-    png, webp = io.BytesIO(), io.BytesIO()
-    picture.save(png, "PNG")
-    picture.save(webp, "WEBP", lossless=True, exact=True, quality=50, method=4)
-    kind, content = min([("png", png.getvalue()), ("webp", webp.getvalue())], key=lambda pair: len(pair[1]))
+def encoded(picture: Image.Image) -> tuple[str, bytes]:
+    """A picture without loss, as PNG or as WebP, whichever has fewer bytes (PNG where they are equal)."""
+    png = _saved(picture, "PNG")
+    webp = _saved(picture, "WEBP", lossless=True, exact=True, quality=50, method=4)
+    return ("png", png) if len(png) <= len(webp) else ("webp", webp)
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """A file of the image type `kind` as a data URI."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
