@@ -2,6 +2,9 @@
 
 Every second picture is smooth and every second one has hard edges. The latents get noise of random strength, because
 what the U-Net draws is never exact: the decoder learns to stand that, and the fixed deviation stays in the file.
+The first three channels hold the colour of a cell. The fourth says which world it belongs to: HARD in a mosaic,
+below 0 and free to hold detail in a smooth picture. So the edges of a mosaic don't hang on fine differences that a
+U-Net would have to hit exactly.
 """
 
 import copy
@@ -20,21 +23,23 @@ from models.nano.colour_road import lay_road
 from models.nano.mosaics import CELL, mosaic, rectangles
 from models.nano.progress import resumable
 
-CROP = 64
-BATCH = 16
+CROP = 48
+SMOOTH, BLOCKS = 6, 4  # Pictures in a batch; two mosaics or rectangles come on top.
 GAIN = 1.8  # Latents of colours in [-1, 1] have a deviation of about 1 then.
+HARD = 1.5  # Fourth latent channel of a cell with hard edges; a smooth one lies below 0.
+WORLDS = 0.02  # Weight of the loss that holds it there.
 NOISE = 0.15  # Strongest noise on the latents, in their own unit.
 
 
 def batch(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> Tensor:
-    """BATCH crops, (BATCH, 3, CROP, CROP) in [-1, 1]: 8 smooth, 5 block versions of smooth ones, 3 invented ones."""
+    """Crops, (12, 3, CROP, CROP) in [-1, 1]: smooth ones, block versions of smooth ones, and invented ones."""
     crops = []
-    for _ in range(13):
+    for _ in range(SMOOTH + BLOCKS):
         picture = pictures[rng.integers(len(pictures))]
         top, left = rng.integers(0, picture.shape[0] - CROP + 1, 2)
         crops.append(picture[top : top + CROP, left : left + CROP].transpose(2, 0, 1).astype(np.float32) / 127.5 - 1.0)
-    crops[8:] = [_blocks(rng, crop) for crop in crops[8:]]
-    crops += [mosaic(rng, CROP), mosaic(rng, CROP), rectangles(rng, CROP)]
+    crops[SMOOTH:] = [_blocks(rng, crop) for crop in crops[SMOOTH:]]
+    crops += [mosaic(rng, CROP), (rectangles if rng.random() < 0.5 else mosaic)(rng, CROP)]
     return torch.from_numpy(np.stack(crops))
 
 
@@ -47,15 +52,20 @@ def _blocks(rng: np.random.Generator, crop: NDArray[np.float32]) -> NDArray[np.f
 
 
 def loss(autoencoder: AutoencoderKL, pictures: Tensor) -> Tensor:
-    """Squared error, plus the absolute error of the steps between neighbouring pixels, which keeps edges in place.
+    """Loss of a batch as `batch` draws it.
+
+    Squared error, plus the absolute error of the steps between neighbouring pixels, which keeps edges in place.
 
     The Kullback-Leibler weight is 1e-6 on the means alone; the deviation is fixed (colour_road.LOG_VARIANCE).
     """
-    mean = autoencoder.encode(pictures).latent_dist.mean
-    strength = NOISE * torch.rand(len(mean), 1, 1, 1) ** 2
-    drawn = autoencoder.decode(mean + strength * torch.randn_like(mean)).sample
+    with torch.autocast("cpu", torch.bfloat16):
+        mean = autoencoder.encode(pictures).latent_dist.mean.float()
+        strength = NOISE * torch.rand(len(mean), 1, 1, 1) ** 2
+        drawn = autoencoder.decode(mean + strength * torch.randn_like(mean)).sample.float()
     steps = sum((drawn - pictures).diff(dim=axis).abs().mean() for axis in (2, 3))
-    return functional.mse_loss(drawn, pictures) + 0.1 * steps + 1e-6 * mean.square().mean()
+    smooth, hard = mean[:SMOOTH, 3], mean[SMOOTH : SMOOTH + BLOCKS + 1, 3]
+    worlds = functional.relu(smooth).square().mean() + (hard - HARD).square().mean()
+    return functional.mse_loss(drawn, pictures) + 0.1 * steps + WORLDS * worlds + 1e-6 * mean.square().mean()
 
 
 def train(pictures: NDArray[np.uint8], steps: int, work: Path, say: Callable[[str], None]) -> AutoencoderKL:
@@ -71,3 +81,17 @@ def train(pictures: NDArray[np.uint8], steps: int, work: Path, say: Callable[[st
 
     resumable(work, "autoencoder", model, average, step, steps, peak=6e-4, decay=0.995, say=say)
     return average
+
+
+@torch.no_grad()
+def standardise(autoencoder: AutoencoderKL, latents: Tensor) -> None:
+    """Give each latent channel deviation 1 over these latents (n, 4, h, w), in place: only the two 1x1 convs change.
+
+    The U-Net sees all channels as equally loud then, and `scaling_factor` is 1.
+    """
+    scale = 1.0 / latents.float().std(dim=(0, 2, 3))
+    quant, post = autoencoder.quant_conv, autoencoder.post_quant_conv
+    quant.weight[:4] *= scale.view(4, 1, 1, 1)
+    quant.bias[:4] *= scale
+    quant.bias[4:] += 2.0 * scale.log()
+    post.weight /= scale.view(1, 4, 1, 1)

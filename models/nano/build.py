@@ -20,7 +20,7 @@ from models.nano.architecture import write_model
 from models.nano.bpe import write_tokenizer
 
 HERE = Path(__file__).parent
-PORTRAITS, AUTOENCODER_STEPS, TEXT_STEPS, DIFFUSION_STEPS = 8192, 1600, 1500, 6000
+PORTRAITS, AUTOENCODER_STEPS, TEXT_STEPS, DIFFUSION_STEPS = 8192, 1000, 1000, 4000
 
 
 def build(work: Path, into: Path, portraits: int, steps: tuple[int, int, int]) -> None:
@@ -31,11 +31,11 @@ def build(work: Path, into: Path, portraits: int, steps: tuple[int, int, int]) -
     crowd = album.people(portraits)
     pictures = album.pictures(work, portraits, say)
     vae = autoencoder.train(pictures, steps[0], work, say)
-    latents = diffusion.latents_of(vae, pictures, work, say)
-    # The U-Net sees latents of deviation 1.
-    vae.register_to_config(scaling_factor=round(1.0 / latents.float().std().item(), 4))
+    latents = diffusion.latents_of(vae, pictures, work, say).float()
+    autoencoder.standardise(vae, latents)
+    latents = latents / latents.std(dim=(0, 2, 3), keepdim=True)
     encoder = text.train(crowd, tokenizer, steps[1], work, say)
-    both = diffusion.train(latents.float() * vae.config.scaling_factor, crowd, encoder, tokenizer, steps[2], work, say)
+    both = diffusion.train(latents, crowd, encoder, tokenizer, steps[2], work, say)
     write_model(into, vae, both.text_encoder, both.unet)
     say(f"written to {into}")
 

@@ -34,8 +34,8 @@ def lay_road(autoencoder: AutoencoderKL, gain: float) -> None:
         conv.weight[:3] = 0.0
         for channel in range(3):  # The kernel's first two rows and columns are the 2x2 block.
             conv.weight[channel, channel, :2, :2] = 0.25
-    _split_colours(downs[-1], group=8, groups=1)
-    _join_colours(encoder.conv_norm_out, encoder.conv_out, group=8, groups=1, scale=gain)
+    _split_colours(downs[-1], group=12, groups=1)
+    _join_colours(encoder.conv_norm_out, encoder.conv_out, group=12, groups=1, scale=gain)
     _logvar(encoder.conv_out)
     nn.init.dirac_(autoencoder.quant_conv.weight)
     nn.init.dirac_(autoencoder.post_quant_conv.weight)
@@ -60,7 +60,7 @@ def _pass(conv: nn.Conv2d, scale: float) -> None:
 
 
 def _places(group: int, groups: int) -> list[tuple[int, int]]:
-    """Where red, green and blue keep their pair: in one group of 8 together, or in a group of 4 each."""
+    """Where red, green and blue keep their pair: in one group of 12 together, or in a group of 4 each."""
     return [
         (2 * colour, 2 * colour + 1) if groups == 1 else (group * colour, group * colour + 1) for colour in range(3)
     ]

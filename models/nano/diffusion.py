@@ -39,7 +39,7 @@ class TextToNoise(nn.Module):
 def latents_of(
     autoencoder: AutoencoderKL, pictures: NDArray[np.uint8], work: Path, say: Callable[[str], None]
 ) -> Tensor:
-    """Latents of all pictures in the autoencoder's own unit, (n, 4, 24, 24) fp16, kept in `work/latents.pt`."""
+    """Latents of all pictures, (n, 4, 24, 24) fp16, kept in `work/latents.pt`."""
     path = work / "latents.pt"
     if path.exists():
         kept: Tensor = torch.load(path, weights_only=True)
@@ -64,7 +64,7 @@ def train(
     work: Path,
     say: Callable[[str], None],
 ) -> TextToNoise:
-    """Both, trained (the moving averages); `latents` are scaled to unit deviation already."""
+    """Both, trained (the moving averages); `latents` have deviation 1 in each channel."""
     torch.manual_seed(3)
     model = TextToNoise(new_unet(), text_encoder)
     average = copy.deepcopy(model).requires_grad_(False)
