@@ -87,7 +87,7 @@ def _cell(epoch: Epoch, prompt: str, facts: Facts, at_most: int) -> Cell:
     picture: Picture | None = epoch.pictures.get(prompt)
     if picture is None:
         return Cell(None, "", "", (), ())
-    sentences = [f"{word}: {sentence}." for word, sentence in picture.remarks]
+    sentences = [f"{word.capitalize()}: {sentence}." for word, sentence in picture.remarks]
     who = "Untouched base" if epoch.number == 0 else f"Epoch {epoch.number}"
     return Cell(
         picture=inline(picture.path, facts.art_pixels, at_most),

@@ -139,10 +139,10 @@ def test_missing_file_is_named(run_folder, name):
 def test_what_is_wrong_stands_in_words(run_folder):
     page = Elements(written(run_folder))
     images = {image["alt"].split(", score")[0]: image["alt"] for image in page.of("img") if "score" in image["alt"]}
-    assert images["Epoch 3, prompt lad_blue"].endswith("copy: 96% of the figure is training sprite lad_012.")
+    assert images["Epoch 3, prompt lad_blue"].endswith("Copy: 96% of the figure is training sprite lad_012.")
     assert images["Epoch 1, prompt lady_green"].endswith(
-        "palette: 34 colours cover 95 % of the cells; training sprites have 6 to 13. "
-        "background: not the colour that the prompt names."
+        "Palette: 34 colours cover 95 % of the cells; training sprites have 6 to 13. "
+        "Background: not the colour that the prompt names."
     )
     titles = {attributes["title"] for tag, attributes in page.found if tag == "span" and "title" in attributes}
     assert "40% of its pictures, by how close they are, are training sprites" in titles

@@ -3,7 +3,7 @@
 "use strict";
 const rows = Array.from(document.querySelectorAll(".grid tbody tr"), (row) => Array.from(row.querySelectorAll("td")));
 const dialog = document.createElement("dialog");
-dialog.innerHTML = '<img alt=""><p></p><p class="keys">Left and right: prompts. Up and down: epochs. Esc: close.</p>';
+dialog.innerHTML = '<img alt=""><p></p><p class="keys">Left and right: prompts. Up and down: epochs. <button type="button">Close</button></p>';
 document.body.append(dialog);
 const [large, words] = [dialog.querySelector("img"), dialog.querySelector("p")];
 let at = [0, 0];
@@ -35,4 +35,5 @@ dialog.addEventListener("keydown", (event) => {
   event.preventDefault();
   show(at[0] + move[0], at[1] + move[1]);
 });
+dialog.querySelector("button").addEventListener("click", () => dialog.close());
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
