@@ -40,6 +40,12 @@ ON = object()
 OFF = (None, 0, 0.0, False, "", "none")
 """Values that sd-scripts reads as `not used` wherever a setting may be off."""
 
+OFF_AT_ZERO = (
+    "noise_offset", "adaptive_noise_scale", "multires_noise_iterations", "min_snr_gamma", "ip_noise_gamma",
+    "scale_weight_norms", "network_dropout", "conv_dim",
+)  # fmt: skip
+"""Settings for which 0 and `not given` are one. A learning rate or a seed of 0 is a value."""
+
 ARCHITECTURE = "architecture"
 BATCH = "resolution and batch"
 OPTIMISATION = "optimisation"
@@ -183,7 +189,7 @@ def _normal(name: str, value: Any) -> Any:
         return {"fp32": "float", "float32": "float"}.get(str(value), value)
     if name == "clip_skip" and value == 1:
         return None
-    if SETTINGS[name].default is None and value in OFF:
+    if value == [] or (name in OFF_AT_ZERO and value in OFF):
         return None
     if isinstance(value, int) and not isinstance(value, bool) and isinstance(SETTINGS[name].default, float):
         return float(value)
