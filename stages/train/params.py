@@ -86,49 +86,61 @@ class Train(Section):
     @model_validator(mode="after")
     def together(self) -> "Train":
         """What each key allows but not all of them together."""
-        for wrong, message in self._conflicts():
+        for wrong, message in conflicts(self.model_dump()):
             if wrong:
                 raise ValueError(message)
         return self
 
-    def _conflicts(self) -> list[tuple[bool, str]]:
-        constant = self.lr_scheduler in ("constant", "adafactor")
-        relative = self.optimizer_type == "Adafactor" and "relative_step=False" not in self.optimizer_args
-        rates = (self.rate_of_unet, self.rate_of_text_encoder)
-        return [
-            (self.backend == "kohya", "backend: kohya lands with a later release; write native"),
-            (
-                self.network_train_unet_only and self.network_train_text_encoder_only,
-                "network_train_unet_only and network_train_text_encoder_only leave nothing to train: keep one",
-            ),
-            (not any(rates), "nothing to train: every part's learning rate is 0"),
-            (self.conv_alpha is not None and self.conv_dim is None, "conv_alpha does nothing without conv_dim"),
-            (self.xformers and self.sdpa, "xformers and sdpa are two ways to do the same: keep one"),
-            (
-                self.adaptive_noise_scale is not None and not self.noise_offset,
-                "adaptive_noise_scale changes noise_offset, which is not set",
-            ),
-            (
-                constant and self.lr_warmup_steps != 0,
-                f"lr_scheduler {self.lr_scheduler} has no warm-up: lr_warmup_steps must be 0 (or constant_with_warmup)",
-            ),
-            (
-                relative != (self.lr_scheduler == "adafactor"),
-                "optimizer_type Adafactor sets its own rates: lr_scheduler must be adafactor then, and only then"
-                " (unless optimizer_args has relative_step=False)",
-            ),
-        ]
-
     @property
     def rate_of_unet(self) -> float:
         """0 where the U-Net is not trained."""
-        if self.network_train_text_encoder_only:
-            return 0.0
-        return self.learning_rate if self.unet_lr is None else self.unet_lr
+        return part_rate(not self.network_train_text_encoder_only, self.unet_lr, self.learning_rate)
 
     @property
     def rate_of_text_encoder(self) -> float:
         """0 where the text encoders are not trained."""
-        if self.network_train_unet_only:
-            return 0.0
-        return self.learning_rate if self.text_encoder_lr is None else self.text_encoder_lr
+        return part_rate(not self.network_train_unet_only, self.text_encoder_lr, self.learning_rate)
+
+
+def part_rate(trained: bool, own: float | None, general: float) -> float:
+    """Learning rate of one part of the network."""
+    if not trained:
+        return 0.0
+    return general if own is None else own
+
+
+def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
+    """Whether each rule on several keys is broken, and what to say then."""
+    scheduler, general = values["lr_scheduler"], values["learning_rate"]
+    unet_only, text_only = values["network_train_unet_only"], values["network_train_text_encoder_only"]
+    sets_rates = values["optimizer_type"] == "Adafactor" and "relative_step=False" not in values["optimizer_args"]
+    rates = (
+        part_rate(not text_only, values["unet_lr"], general),
+        part_rate(not unet_only, values["text_encoder_lr"], general),
+    )
+    return [
+        (values["backend"] == "kohya", "backend: kohya lands with a later release; write native"),
+        (
+            unet_only and text_only,
+            "network_train_unet_only and network_train_text_encoder_only leave nothing to train: keep one",
+        ),
+        (not any(rates), "nothing to train: every part's learning rate is 0"),
+        (
+            values["conv_alpha"] is not None and values["conv_dim"] is None,
+            "conv_alpha does nothing without conv_dim",
+        ),
+        (values["xformers"] and values["sdpa"], "xformers and sdpa are two ways to do the same: keep one"),
+        (
+            values["adaptive_noise_scale"] is not None and not values["noise_offset"],
+            "adaptive_noise_scale changes noise_offset, which is not set",
+        ),
+        (
+            scheduler in ("constant", "adafactor") and values["lr_warmup_steps"] != 0,
+            f"lr_scheduler {scheduler} has no warm-up: lr_warmup_steps must be 0 (or take constant_with_warmup)",
+        ),
+        (
+            sets_rates != (scheduler == "adafactor"),
+            "optimizer_type Adafactor sets its own rates: lr_scheduler must be adafactor then, and only then"
+            " (unless optimizer_args has relative_step=False)",
+        ),
+    ]

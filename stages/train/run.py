@@ -192,11 +192,10 @@ class Run:
 
 def trained_ranks(base: BaseModel, params: Train) -> dict[str, tuple[int, float]]:
     """Rank and alpha of all modules that the file will hold. Raises SpriteLoraError where base and params disagree."""
-    predicts = base.scheduler.get("prediction_type", "epsilon")
-    if (predicts == "v_prediction") != params.v_parameterization:
+    if base.scheduler.get("prediction_type") == "v_prediction" and not params.v_parameterization:
         raise SpriteLoraError(
-            f"train.v_parameterization is {params.v_parameterization}, but the base model predicts {predicts}",
-            "its scheduler_config.json says so (prediction_type); set v_parameterization to match",
+            "train.v_parameterization is false, but the base model predicts the velocity",
+            "its scheduler_config.json says prediction_type v_prediction; set v_parameterization: true",
         )
     return ranks_for(
         base,

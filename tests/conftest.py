@@ -1,0 +1,100 @@
+"""Tiny random base models, in Stable Diffusion's own architectures, for the tests of several rooms."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TOKENIZER = ROOT / "models" / "nano" / "tokenizer"
+
+
+def _text(kind, hidden, projection):
+    from transformers import CLIPTextConfig
+
+    config = CLIPTextConfig(
+        vocab_size=49408, hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=3, num_attention_heads=2,
+        projection_dim=projection, bos_token_id=49406, eos_token_id=49407, pad_token_id=1,
+    )  # fmt: skip
+    return kind(config)
+
+
+def _vae(scale):
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(8, 8, 16, 16), norm_num_groups=8, latent_channels=4, scaling_factor=scale,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, layers_per_block=2,
+    )  # fmt: skip
+
+
+def _scheduler():
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False,
+        steps_offset=1,
+    )  # fmt: skip
+
+
+def _save(folder, **parts):
+    for name, part in parts.items():
+        part.save_pretrained(folder / name)
+    for name in ("tokenizer", "tokenizer_2") if "text_encoder_2" in parts else ("tokenizer",):
+        shutil.copytree(TOKENIZER, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_sd(tmp_path_factory):
+    """A diffusers folder: SD1.5's architecture, 32 wide, random weights of seed 0."""
+    import torch
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextModel
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        unet = UNet2DConditionModel(
+            sample_size=8, block_out_channels=(32, 64), cross_attention_dim=32, attention_head_dim=8,
+            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        )  # fmt: skip
+        parts = {"unet": unet, "vae": _vae(0.18215), "text_encoder": _text(CLIPTextModel, 32, 32)}
+    return _save(tmp_path_factory.mktemp("bases") / "tiny-sd", scheduler=_scheduler(), **parts)
+
+
+@pytest.fixture(scope="session")
+def tiny_sdxl(tmp_path_factory):
+    """A diffusers folder: SDXL's architecture with both text encoders, 32 wide, random weights of seed 0."""
+    import torch
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        unet = UNet2DConditionModel(
+            sample_size=8, block_out_channels=(32, 32, 64), cross_attention_dim=32 + 64, attention_head_dim=(2, 4, 8),
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            transformer_layers_per_block=(1, 1, 2), use_linear_projection=True,
+            addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=16 + 48,
+        )  # fmt: skip
+        parts = {
+            "unet": unet,
+            "vae": _vae(0.13025),
+            "text_encoder": _text(CLIPTextModel, 32, 32),
+            "text_encoder_2": _text(CLIPTextModelWithProjection, 64, 16),
+        }
+    return _save(tmp_path_factory.mktemp("bases") / "tiny-sdxl", scheduler=_scheduler(), **parts)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Whoever opens a connection fails."""
+    import socket
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
