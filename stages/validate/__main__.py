@@ -35,7 +35,7 @@ def main() -> None:
     findings = arrange([*settings.found, *checked.found], rules.severity if rules else {})
     paths = settings.section(Paths)
     reports = paths.reports if paths else Path("reports")
-    summary = overview(checked.pairs, settings.value("train", "max_token_length"))
+    summary = overview(checked.pairs, checked.census, settings.value("train", "max_token_length"))
     write_json(
         reports / "validate.json",
         {"findings": findings.as_json(), "counts": findings.counts(), "overview": summary},

@@ -9,6 +9,7 @@ from stages.package.params import Package
 from stages.params import Paths
 from stages.tokens import ClipTokenizer
 from stages.validate.base import Need, check_base, check_disk
+from stages.validate.census import Census, order
 from stages.validate.finding import Found
 from stages.validate.gate import LENGTHS, Gate
 from stages.validate.listing import list_folder, pair, shown
@@ -16,7 +17,8 @@ from stages.validate.params import Validate
 from stages.validate.prompts import check_prompt_lengths, check_prompts
 from stages.validate.scan import Pair, Task, check_pairs
 from stages.validate.settings import Settings, check_fit
-from stages.validate.whole_set import check_set, word_counts
+from stages.validate.spelling import misspelt
+from stages.validate.whole_set import check_duplicates, check_spelling
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,12 @@ class Checked:
 
     pairs: list[Pair]
     found: list[Found]
+    census: Census
+    corrections: dict[str, str]
+    """Misspelt word to what it should be."""
+    gate: Gate | None
+    """None where the settings did not allow to look at pairs."""
+    tasks: list[Task]
 
 
 def check(settings: Settings) -> Checked:
@@ -33,7 +41,7 @@ def check(settings: Settings) -> Checked:
     paths, rules, package = settings.section(Paths), settings.section(Validate), settings.section(Package)
     if not (paths and rules and package):
         message = "sprites and captions were not looked at: `paths`, `validate` and `package` must be right for that"
-        return Checked([], [Found("not-checked", settings.place(), message)])
+        return Checked([], [Found("not-checked", settings.place(), message)], Census(), {}, None, [])
     found: list[Found] = []
     base_place = settings.place("paths", "base")
     tokenizer = check_base(paths.base, base_place, found)
@@ -51,14 +59,14 @@ def check(settings: Settings) -> Checked:
         shuffle_caption=settings.value("train", "shuffle_caption"),
         base=paths.base if tokenizer else None,
     )
-    pairs = _check_folders(paths.data, paths.captions, gate, found)
-    _check_prompts(settings, pairs, rules.trigger, tokenizer, limit, found)
+    scanned = _check_folders(paths.data, paths.captions, gate, found)
+    _check_prompts(settings, scanned, rules.trigger, tokenizer, limit, found)
     if tokenizer:
-        _check_disk(settings, paths, package, len(pairs), found)
-    return Checked(pairs, found)
+        _check_disk(settings, paths, package, len(scanned.pairs), found)
+    return scanned
 
 
-def _check_folders(data: Path, captions: Path, gate: Gate, found: list[Found]) -> list[Pair]:
+def _check_folders(data: Path, captions: Path, gate: Gate, found: list[Found]) -> Checked:
     sprites, texts = list_folder(data, ".png"), list_folder(captions, ".txt")
     both, unpaired = pair(sprites, texts)
     found += [*sprites.found, *texts.found, *unpaired]
@@ -67,18 +75,20 @@ def _check_folders(data: Path, captions: Path, gate: Gate, found: list[Found]) -
     stems = sorted(sprites.files.keys() | texts.files.keys())
     tasks = [Task(stem, sprites.files.get(stem), texts.files.get(stem)) for stem in stems]
     pairs: list[Pair] = []
-    for checked, more in check_pairs(tasks, gate):
+    census = Census()
+    for checked, more, said in check_pairs(tasks, gate):
         pairs += checked
         found += more
-    shown_sprites = {stem: shown(path) for stem, path in sprites.files.items()}
-    shown_captions = {stem: shown(path) for stem, path in texts.files.items()}
-    found += check_set(pairs, shown_sprites, shown_captions)
-    return pairs
+        census.merge(said)
+    corrections = misspelt(census.words)
+    found += check_duplicates(pairs, sprites.files, texts.files)
+    found += check_spelling(pairs, texts.files, corrections, census)
+    return Checked(pairs, found, census, corrections, gate, tasks)
 
 
 def _check_prompts(
     settings: Settings,
-    pairs: list[Pair],
+    checked: Checked,
     trigger: tuple[str, ...],
     tokenizer: ClipTokenizer | None,
     limit: int | None,
@@ -89,8 +99,11 @@ def _check_prompts(
         return
     prompts = {str(name): prompt for name, prompt in prompts.items() if isinstance(prompt, str)}
     where = {name: settings.place("sample", "prompts", name) for name in prompts}
-    captions = [pair.caption for pair in pairs if pair.caption]
-    found += check_prompts(prompts, captions, word_counts(pairs), trigger, where)
+    # Shuffled tags are learnt in any order, so a prompt may have them in any.
+    shuffled = settings.value("train", "shuffle_caption") is not False
+    captions = (pair.caption for pair in checked.pairs if pair.caption)
+    said = None if shuffled else order(captions, checked.census)
+    found += check_prompts(prompts, checked.census, said, trigger, where)
     if tokenizer and limit:
         found += check_prompt_lengths(prompts, tokenizer, limit, where)
 

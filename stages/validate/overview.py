@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from statistics import median
 from typing import Any
 
-from stages.caption import FEATURE, HEX_CODE, tags
 from stages.colour import nearest_name
+from stages.validate.census import Census, head
 from stages.validate.scan import Pair
 
 MOST = 12
@@ -15,14 +15,12 @@ ATTRIBUTE_SHARE = 0.05
 """A tag's last word names an attribute when this share of the captions have such a tag."""
 
 
-def overview(pairs: list[Pair], limit: int | None) -> dict[str, Any]:
+def overview(pairs: list[Pair], census: Census, limit: int | None) -> dict[str, Any]:
     """Attributes by frequency, token histogram, palette sizes; small, whatever the size of the set.
 
     `limit` is train.max_token_length. An attribute is the last word of a tag, its values the words before it:
     `blonde hair` and `long black hair` are two values of `hair`.
     """
-    captions = [pair.caption for pair in pairs if pair.caption]
-    holders = Counter(tag for caption in captions for tag in dict.fromkeys(plain_tags(caption)))
     backgrounds = Counter(
         nearest_name((pair.background >> 16, pair.background >> 8 & 255, pair.background & 255))
         for pair in pairs
@@ -31,26 +29,20 @@ def overview(pairs: list[Pair], limit: int | None) -> dict[str, Any]:
     colours = [pair.colours for pair in pairs if pair.colours]
     return {
         "pairs": len(pairs),
-        "tags": dict(holders.most_common(MOST)),
-        "attributes": _attributes(holders, len(captions)),
+        "tags": dict(census.tags.most_common(MOST)),
+        "attributes": _attributes(census.tags, census.captions),
         "backgrounds_drawn": dict(backgrounds.most_common()),
         "tokens": {**_histogram([pair.tokens for pair in pairs if pair.tokens is not None], 25), "limit": limit},
         "palette": _histogram(colours, 4),
     }
 
 
-def plain_tags(caption: str) -> list[str]:
-    """The tags without colour codes; tags of codes alone are left out."""
-    without = HEX_CODE.sub("", FEATURE.sub(lambda match: match[1], caption))
-    return [tag.strip() for tag in tags(without) if tag.strip(" ():")]
-
-
 def _attributes(holders: Counter[str], captions: int) -> dict[str, dict[str, Any]]:
     groups: dict[str, Counter[str]] = defaultdict(Counter)
     for tag, count in holders.items():
-        rest, _, last = tag.rpartition(" ")
+        rest = tag.removesuffix(head(tag)).strip()
         if rest:
-            groups[last][rest] += count
+            groups[head(tag)][rest] += count
     ranked = sorted(groups.items(), key=lambda group: (-group[1].total(), group[0]))
     return {
         last: {"captions": values.total(), "values": dict(values.most_common(MOST)), "different": len(values)}

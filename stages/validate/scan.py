@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from stages.tokens import ClipTokenizer, load_tokenizer
+from stages.validate.census import Census
 from stages.validate.finding import Found
 from stages.validate.gate import Gate
 from stages.validate.hexes import border, check_codes, check_colours
@@ -47,7 +48,7 @@ class Task:
     caption: str | None
 
 
-Checked = tuple[list[Pair], list[Found]]
+Checked = tuple[list[Pair], list[Found], Census]
 
 
 def check_pairs(tasks: list[Task], gate: Gate, processes: int | None = None) -> Iterator[Checked]:
@@ -101,9 +102,12 @@ def _check(chunk: list[Task]) -> Checked:
 def check_chunk(chunk: list[Task], gate: Gate, tokenizer: ClipTokenizer | None) -> Checked:
     """Every rule that looks at one pair alone."""
     found: list[Found] = []
+    census = Census()
     pairs = [_check_pair(task, gate, found) for task in chunk]
+    counted = [pair for pair in pairs if pair.caption is not None]
+    for pair in counted:
+        census.add(pair.caption or "")
     if tokenizer:
-        counted = [pair for pair in pairs if pair.caption is not None]
         for pair, tokens in zip(counted, tokenizer.counts([pair.caption or "" for pair in counted]), strict=True):
             pair.tokens = tokens
         paths = {task.stem: task.caption for task in chunk}
@@ -113,7 +117,7 @@ def check_chunk(chunk: list[Task], gate: Gate, tokenizer: ClipTokenizer | None) 
                 check_length(
                     pair.caption or "", pair.tokens, file, tokenizer, gate.max_token_length, "truncated", found
                 )
-    return pairs, found
+    return pairs, found, census
 
 
 def _check_pair(task: Task, gate: Gate, found: list[Found]) -> Pair:

@@ -11,10 +11,11 @@ LEAST = 6
 TIMES = 5
 """The right word stands in at least so many times as many captions, and in so many at least."""
 
-ENDINGS = frozenset(
-    " s es d ed y er r ers ish ly ing ings n en ness ier iest est st al ous ive ion ions able ible ized ise ised ize"
-    " ful less like ured oured".split(" ")
-)
+ENDINGS = {
+    "", "s", "es", "d", "ed", "y", "er", "r", "ers", "ish", "ly", "ing", "ings", "n", "en", "ness", "ier", "iest", "est",
+    "st", "al", "ous", "ive", "ion", "ions", "able", "ible", "ized", "ise", "ised", "ize", "ful", "less", "like", "ured",
+    "oured",
+}  # fmt: skip
 
 PREFIXES = ("t", "un", "re", "in", "non", "over", "under")
 """A word and the same with one of these before it are two words: shirt and tshirt, even and uneven."""
@@ -30,8 +31,8 @@ def misspelt(counts: Counter[str]) -> dict[str, str]:
 
     A rare word a few slips from a word at least TIMES as frequent; a slip is a letter added, left out, changed or
     swapped with its neighbour (optimal string alignment distance). Three slips (undenarth for underneath) count only
-    where the first two letters, the last and all letters but one agree. Words that are another with a usual ending (curl, curly; bright,
-    brighter) are left alone.
+    where the first two letters, the last and all letters but one agree. Words that are another with a usual ending
+    (curl, curly; bright, brighter) are left alone.
     """
     found = {}
     frequent = [word for word, count in counts.items() if count >= TIMES and len(word) >= LEAST - 1]
