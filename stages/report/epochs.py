@@ -101,7 +101,7 @@ def _cell(epoch: Epoch, prompt: str, facts: Facts, at_most: int) -> Cell:
 def _note(rows: tuple[Row, ...], facts: Facts, at_most: int) -> str:
     """How the pictures on the page differ from their files."""
     pictures = [cell.picture for row in rows for cell in row.cells if cell.picture]
-    ways = {picture.shrunk for picture in pictures}
+    ways = {picture.shrunk for picture in pictures if picture.shrunk or not picture.lossy}
     lossy = sum(picture.lossy for picture in pictures)
     said = []
     if "" in ways:
@@ -115,7 +115,7 @@ def _note(rows: tuple[Row, ...], facts: Facts, at_most: int) -> str:
         )
     if lossy:
         said.append(
-            f"{plural(lossy, 'picture')} of {len(pictures)} would take more than {size(MOST_BYTES)} and had to be "
+            f"{lossy} of {plural(len(pictures), 'picture')} would take more than {size(MOST_BYTES)} and had to be "
             "compressed with a loss."
         )
     return " ".join([*said, "All are shown without smoothing."])

@@ -42,6 +42,7 @@ def page(facts: Facts, title: str, grid_pixels: int) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["breakable"] = breakable
     script = (TEMPLATES / "viewer.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html").render(
@@ -60,3 +61,8 @@ def page(facts: Facts, title: str, grid_pixels: int) -> str:
         teaching=teaching(facts),
         record=record(facts),
     )
+
+
+def breakable(name: str) -> Markup:
+    """A name that may go on in the next line behind each underscore."""
+    return Markup("_<wbr>").join(name.split("_"))

@@ -9,8 +9,9 @@ import pytest
 
 from stages.errors import SpriteLoraError
 from stages.report.__main__ import main
+from stages.report.page import breakable
 
-VOID = {"meta", "link", "img", "input", "br", "hr"}
+VOID = {"meta", "link", "img", "input", "br", "hr", "wbr"}
 
 
 class Elements(HTMLParser):
@@ -155,3 +156,7 @@ def test_no_gain_is_said_first(run_folder, edit_json):
     spoiled = Elements(written(run_folder)).text
     assert "Take epoch" not in spoiled
     assert "Least bad: epoch 2 of 3 It does not beat the untouched base" in spoiled
+
+
+def test_long_names_break_at_underscores_and_stay_escaped():
+    assert breakable("lady_<b>_x") == "lady_<wbr>&lt;b&gt;_<wbr>x"
