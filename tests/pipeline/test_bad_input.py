@@ -51,15 +51,17 @@ def test_validate_stops_the_pipeline_and_nothing_is_lost(project, mistake, said)
     assert project.pictures() == pictures
 
 
+def break_train(project):
+    stage = project.root / "stages/train/__main__.py"
+    source = stage.read_text()
+    stage.write_text(source.replace("run_stage(main)", "run_stage(lambda: 1 / 0)"))
+    assert stage.read_text() != source
+
+
 def test_a_later_stage_that_fails_says_how_to_bring_results_back(project):
     """DVC has deleted the stage's old outputs by then; they are in its cache."""
     tensors, page = project.tensors(), (project.root / "reports/report.html").read_bytes()
-    broken = project.root / "stages/train/__main__.py"
-    source = broken.read_text()
-    broken.write_text(
-        source.replace("def main() -> None:", "def main() -> None:\n    raise RuntimeError('injected')", 1)
-    )
-    assert broken.read_text() != source
+    break_train(project)
     project.edit(train__seed=7)
     done = project.run("dvc", "repro", check=False)
     printed = done.stdout + done.stderr
@@ -77,10 +79,7 @@ def test_a_later_stage_that_fails_says_how_to_bring_results_back(project):
 
 def test_a_failed_first_run_leaves_nothing_for_git_to_add(fresh):
     """DVC rolls its own ignore lines back when a later stage fails (treeverse/dvc#11091)."""
-    broken = fresh.root / "stages/train/__main__.py"
-    broken.write_text(
-        broken.read_text().replace("def main() -> None:", "def main() -> None:\n    raise RuntimeError('injected')", 1)
-    )
+    break_train(fresh)
     fresh.commit("break train")
     assert fresh.run("dvc", "repro", check=False).returncode != 0
     added = [line for line in fresh.run("git", "status", "--porcelain").stdout.splitlines() if "outputs" in line]
