@@ -22,7 +22,9 @@ READ_LIMIT = 16 * 2**20
 """Ours, in bytes: twenty times the largest header of an SDXL file, small enough to parse without harm."""
 
 ENTRY_LIMIT = 1_000_000
-"""Keys, lists and objects that a header of more than a few MiB may hold: what bounds the memory that parsing takes."""
+"""Keys, lists and objects that a header of more than COUNTED bytes may hold: what bounds the memory of parsing it."""
+
+COUNTED = 4 * 2**20
 
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "U32": 32, "I32": 32, "U64": 64, "I64": 64, "C64": 64,
@@ -138,7 +140,7 @@ def header_length(path: Path, first: bytes, size: int) -> int:
 
 def parse_header(path: Path, raw: bytes, size: int) -> Header:
     """Parse and check a header's JSON bytes. `size`: of the whole file in bytes. Raises HeaderError."""
-    entries = raw.count(b'":') + raw.count(b"[") + raw.count(b"{")
+    entries = raw.count(b'":') + raw.count(b"[") + raw.count(b"{") if len(raw) > COUNTED else 0
     if entries > ENTRY_LIMIT:
         raise HeaderError(f"{path}: its header holds {entries:,} entries, no model has so many", "it was not parsed")
     try:

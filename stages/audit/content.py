@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ def read_content(path: Path) -> Content:
     metadata = header.metadata
     record = _record(metadata)
     trained = {key: value for key, value in metadata.items() if key not in PER_EPOCH}
-    frequency = tag_frequency(metadata)
     return Content(
         family=base,
         ranks=ranks,
@@ -50,7 +50,7 @@ def read_content(path: Path) -> Content:
         session=metadata.get("ss_session_id"),
         fingerprint=_text(record.get("fingerprint")),
         captions=_text(record.get("captions")),
-        tags=tags_digest(frequency) if frequency else None,
+        tags=_stated_tags(metadata.get("ss_tag_frequency", "")),
         folders=tuple(dataset_folders(metadata)),
         epoch=_number(metadata.get("ss_epoch")),
         epochs=_number(metadata.get("ss_num_epochs")),
@@ -71,6 +71,13 @@ def _summarise(header: Header) -> tuple[str, tuple[int | None, ...], str] | None
         dtypes = sorted({dtype for module in modules for dtype in module.dtypes})
         _summaries[key] = (family(modules)[0], tuple(ranks), "+".join(dtypes))
     return _summaries[key]
+
+
+@lru_cache(maxsize=64)
+def _stated_tags(text: str) -> str | None:
+    """Digest of kohya's `ss_tag_frequency`; the epochs of a run share the text."""
+    frequency = tag_frequency({"ss_tag_frequency": text})
+    return tags_digest(frequency) if frequency else None
 
 
 def tags_digest(frequency: Mapping[str, int]) -> str:
