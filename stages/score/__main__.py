@@ -1,7 +1,8 @@
 """Score every picture and every epoch, 0 to 10, against the training sprites.
 
 Reads   outputs/samples/epoch-NN/*.png (epoch 0 = the untouched base), outputs/dataset, the section `score`
-Writes  reports/score.json (DVC metrics), reports/score.csv (a row per picture), reports/score_by_epoch.csv (plots)
+Writes  reports/score_summary.json (DVC metrics), reports/score.json (all of it), reports/score.csv (a row per picture),
+        reports/score_by_epoch.csv (plots)
 
     python -m stages.score
 """
@@ -21,7 +22,7 @@ from stages.score.judge import Verdict, judge, judge_epoch
 from stages.score.params import Score
 from stages.score.remarks import epoch_remarks, picture_remarks
 from stages.score.samples import Drawn, find_samples
-from stages.score.tables import picture_row, summary, table
+from stages.score.tables import details, picture_row, summary, table
 from stages.score.training import Training, evenly, training
 from stages.score.view import view
 from stages.sprite import Pixels, composite, read_sprite, to_cells
@@ -39,7 +40,8 @@ def main() -> None:
     verdicts = {epoch: judge_drawn(drawn, manifest, ruler, score) for epoch, drawn in progress(epochs.items())}
     marks = {epoch: judge_epoch(found, ruler, score) for epoch, found in verdicts.items()}
     level = float(np.mean([sprite.score for sprite in sprites]))
-    write_json(paths.reports / "score.json", summary(marks, level, ruler))
+    write_json(paths.reports / "score_summary.json", summary(marks, level))
+    write_json(paths.reports / "score.json", details(marks, level, ruler))
     write_text(
         paths.reports / "score.csv",
         table(

@@ -15,19 +15,31 @@ DIGITS = 4
 """Digits after the point in what is written: far below what matters, far above what another CPU's rounding moves."""
 
 
-def summary(marks: dict[int, dict[str, float]], level: float, ruler: Training) -> dict[str, Any]:
-    """The metrics file: numbers only, nested, so that `dvc metrics diff` names what moved."""
-    trained = {epoch: mark["score"] for epoch, mark in marks.items() if epoch > 0}
-    best = max(trained, key=lambda epoch: (trained[epoch], -epoch), default=None)
+def details(marks: Mapping[int, Mapping[str, float]], level: float, ruler: Training) -> dict[str, Any]:
+    """Everything about the epochs, and where the training sprites stand; `level` is their own score."""
+    found: dict[str, Any] = _rounded(
+        {
+            "training": {"score": level, "copy_limit": ruler.copy_limit, "nearest": float(np.median(ruler.nearest))},
+            "epochs": {f"{epoch:02d}": dict(mark) for epoch, mark in marks.items()},
+        }
+    )
+    return found
+
+
+def summary(marks: Mapping[int, Mapping[str, float]], level: float) -> dict[str, Any]:
+    """The metrics file: the few numbers that fit a line of `dvc metrics show`, in points of 10."""
+    scores = {epoch: mark["score"] for epoch, mark in marks.items()}
+    trained = [epoch for epoch in scores if epoch > 0]
     found: dict[str, Any] = {}
-    if best is not None:
-        found["best"] = {"score": trained[best], "epoch": best}
-    if 0 in marks:
-        found["base"] = {"score": marks[0]["score"]}
-        if best is not None:
-            found["gain"] = trained[best] - marks[0]["score"]
-    found["training"] = {"score": level, "copy_limit": ruler.copy_limit, "nearest": float(np.median(ruler.nearest))}
-    found["epochs"] = {f"{epoch:02d}": mark for epoch, mark in marks.items()}
+    if trained:
+        best = max(trained, key=lambda epoch: (scores[epoch], -epoch))
+        found["best"] = {"score": scores[best], "epoch": best}
+    if 0 in scores:
+        found["base"] = scores[0]
+    if trained and 0 in scores:
+        found["gain"] = found["best"]["score"] - scores[0]
+    found["training"] = level
+    found["epoch"] = {f"{epoch:02d}": scores[epoch] for epoch in trained}
     rounded: dict[str, Any] = _rounded(found)
     return rounded
 

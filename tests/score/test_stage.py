@@ -38,9 +38,12 @@ def test_epochs_rank_as_they_look(project, run_of_three):
     assert scores["00"] < 3 < scores["01"] < scores["02"]
     assert found["epochs"]["03"]["copied"] == 1
     assert scores["03"] == pytest.approx(found["epochs"]["03"]["pictures"] * 0.5, abs=1e-3)
-    assert found["best"] == {"score": scores["02"], "epoch": 2}
-    assert found["gain"] == pytest.approx(scores["02"] - found["base"]["score"], abs=1e-3)
     assert found["training"]["score"] > 9.7
+    summary = json.loads((project / "reports/score_summary.json").read_text())
+    assert summary["best"] == {"score": scores["02"], "epoch": 2}
+    assert summary["base"] == scores["00"]
+    assert summary["gain"] == pytest.approx(scores["02"] - scores["00"], abs=1e-3)
+    assert summary["epoch"] == {epoch: scores[epoch] for epoch in ("01", "02", "03")}
 
 
 def test_tables_hold_a_row_per_picture_and_per_epoch(project, run_of_three):
@@ -68,12 +71,12 @@ def test_metrics_file_holds_numbers_only(project, run_of_three):
             [leaf for value in content.values() for leaf in leaves(value)] if isinstance(content, dict) else [content]
         )
 
-    found = leaves(json.loads((project / "reports/score.json").read_text()))
+    found = leaves(json.loads((project / "reports/score_summary.json").read_text()))
     assert all(isinstance(leaf, (int, float)) and np.isfinite(leaf) for leaf in found)
 
 
 def test_same_inputs_same_bytes(project, run_of_three):
-    files = ["score.json", "score.csv", "score_by_epoch.csv"]
+    files = ["score_summary.json", "score.json", "score.csv", "score_by_epoch.csv"]
     main()
     first = [(project / "reports" / name).read_bytes() for name in files]
     main()
@@ -97,7 +100,7 @@ def test_black_epoch_scores_nothing(project, draw):
     main()
     found = json.loads((project / "reports/score.json").read_text())
     assert found["epochs"]["01"]["score"] == 0
-    assert "base" not in found
+    assert "base" not in json.loads((project / "reports/score_summary.json").read_text())
     assert "collapsed" in (project / "reports/score.csv").read_text()
 
 
