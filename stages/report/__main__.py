@@ -5,20 +5,33 @@ Reads   reports/ (validate, package, train, score, select), outputs/dataset/mani
 Writes  reports/report.html: one file with everything in it; no clock, no host, nothing loaded from outside
 
     python -m stages.report
+    python -m stages.report --strip FILE.png     only draws prompts by epochs into one picture
 """
 
+import argparse
+from pathlib import Path
+
 from stages.errors import run_stage
-from stages.files import write_text
+from stages.files import replacing, write_text
 from stages.params import Paths, load
 from stages.report.inputs import read_facts
 from stages.report.page import page
 from stages.report.params import Report
+from stages.report.strip import strip
 from stages.report.words import size
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m stages.report", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--strip", type=Path, metavar="FILE.png", help="only draw prompts by epochs into one picture")
+    chosen = parser.parse_args()
     paths, report = load(Paths), load(Report)
-    text = page(read_facts(paths), report.title, report.grid_pixels)
+    facts = read_facts(paths)
+    if chosen.strip:
+        with replacing(chosen.strip) as temporary:
+            strip(facts).save(temporary, "PNG", optimize=True)
+        return
+    text = page(facts, report.title, report.grid_pixels)
     target = paths.reports / "report.html"
     write_text(target, text)
     print(f"{target}: {size(len(text.encode()))}; open it in any browser")
