@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ SCORES = {0: 2.0, 1: 5.0, 2: 8.25, 3: 8.0}
 def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The run's folder, which is also the current one."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["report"])
     write_run(tmp_path)
     return tmp_path
 
