@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.checkpoint import checkpoint_files, epoch_folder
-from stages.dataset import MANIFEST
+from stages.dataset import MANIFEST, read_manifest
 from stages.errors import SpriteLoraError
 from stages.params import Paths, load
 from stages.record import NO_WEIGHTS
@@ -53,7 +53,8 @@ class Shard:
         SystemExit, because Snakemake would print a traceback around any other error.
         """
         try:
-            needed = require_checkpoints(self.files, self.epochs) + weight_files(self.paths.base)
+            needed = [*require_checkpoints(self.files, self.epochs), *weight_files(self.paths.base)]
+            read_manifest(self.paths.dataset)
         except SpriteLoraError as error:
             sys.exit(f"error: {error}")
         return [str(path) for path in [*needed, self.paths.dataset / MANIFEST]]

@@ -1,0 +1,209 @@
+"""The Snakefile as a person calls it, without DVC, on two LoRA files made here over the embedded base."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from stages.base_model import load_base
+from stages.lora import LoRANetwork, ranks_for
+from stages.lora_file import write_lora
+from stages.picture import read_record
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ("snakemake", "--cores", "1", "sample_epoch")
+MANIFEST = {
+    "folder": "1_punk",
+    "name": "punk",
+    "num_repeats": 1,
+    "resolution": 192,
+    "art_pixels": 24,
+    "background": "#ffffff",
+    "sprites_sha256": "",
+    "captions_sha256": "",
+    "items": [],
+}
+
+
+@pytest.fixture(scope="module")
+def loras() -> list[tuple[dict[str, torch.Tensor], dict[str, str]]]:
+    base = load_base(ROOT / "models" / "nano")
+    made = []
+    for epoch in (1, 2):
+        network = LoRANetwork(base, ranks_for(base, 2, 2.0), seed=epoch)
+        tensors = {
+            name: tensor + 0.05 if "lora_up" in name else tensor for name, tensor in network.state_dict().items()
+        }
+        made.append((tensors, {"ss_epoch": str(epoch)}))
+    return made
+
+
+@pytest.fixture
+def drawable(fresh, loras):
+    """A clone with what `package` and `train` leave."""
+    for name, (tensors, metadata) in zip(("punk-000001", "punk"), loras, strict=True):
+        write_lora(fresh.root / f"outputs/checkpoints/{name}.safetensors", tensors, metadata)
+    (fresh.root / "outputs/dataset").mkdir(parents=True)
+    (fresh.root / "outputs/dataset/manifest.json").write_text(json.dumps(MANIFEST))
+    fresh.edit(train__output_name="punk")
+    return fresh
+
+
+def test_lint_and_format_pass_in_a_clean_clone(fresh):
+    assert not (fresh.root / "outputs").exists()
+    done = fresh.run("snakemake", "--lint")
+    assert "Congratulations" in done.stdout + done.stderr
+    fresh.run("snakefmt", "--check", "Snakefile")
+    assert "profiles/default" in done.stderr, "the profile was not picked up"
+
+
+def test_mistakes_get_one_clear_message(fresh):
+    fresh.edit(train__output_name="punk")
+    for arguments, message in [
+        (
+            (),
+            "error: checkpoint outputs/checkpoints/punk-000001.safetensors is not there, nor are 1 others\n"
+            "  -> uv run dvc repro train\n",
+        ),
+        (
+            ("--config", "epochs=2,7"),
+            "epochs=2,7: no checkpoint of epoch 7; saved are 1, 2, and 0 is the untouched base",
+        ),
+    ]:
+        done = fresh.run(*SAMPLE, *arguments, check=False)
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "Exception" not in done.stderr
+    fresh.edit(sample__stepz=3)
+    done = fresh.run(*SAMPLE, check=False)
+    assert done.returncode == 1
+    assert "unknown key `sample.stepz`; did you mean `steps`?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def pretender(tmp_path) -> dict[str, str]:
+    """An environment in which `python` only notes its arguments and leaves an empty file for each picture.
+
+    What Snakemake asks for is under test, not what is drawn. Epoch 2 fails when the file `fail` is there.
+    """
+    program = tmp_path / "bin" / "python"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import sys, yaml\n"
+        "from pathlib import Path\n"
+        "print('called', *sys.argv[1:], flush=True)\n"
+        "epochs = sys.argv[sys.argv.index('--epochs') + 1].split(',')\n"
+        "if '2' in epochs and Path('fail').exists(): sys.exit('error: epoch 2 cannot be drawn')\n"
+        "for epoch in epochs:\n"
+        "    for name in yaml.safe_load(Path('params.yaml').read_text())['sample']['prompts']:\n"
+        "        picture = Path(f'outputs/samples/epoch-{int(epoch):02d}/{name}.png')\n"
+        "        picture.parent.mkdir(parents=True, exist_ok=True)\n"
+        "        picture.touch()\n"
+    )
+    program.chmod(0o755)
+    return {"PATH": f"{program.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def test_shards_draw_every_epoch_once_and_again_only_when_something_changes(drawable, pretender):
+    done = drawable.run(*SAMPLE, "--config", "shards=2", **pretender)
+    calls = [line for line in done.stdout.splitlines() if line.startswith("called")]
+    assert sorted(calls) == [
+        "called -m stages.sample --epochs 0 --shard 0",
+        "called -m stages.sample --epochs 1,2 --shard 1",
+    ]
+    assert len(drawable.pictures()) == 6
+
+    again = (*SAMPLE, "--dry-run", "--config", "shards=2")
+    (drawable.root / "outputs/checkpoints/punk-000001.safetensors").touch()
+    drawable.edit(train__learning_rate=1.0)
+    assert "Nothing to be done" in drawable.run(*again).stdout
+    drawable.edit(train__clip_skip=2)
+    assert "params have changed" in drawable.run(*again).stdout
+    drawable.edit(train__clip_skip=None)
+    checkpoint = drawable.root / "outputs/checkpoints/punk.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1] + b"x")
+    listed = drawable.run(*again).stdout
+    assert "sample_shard_1" in listed
+    assert "sample_shard_0" not in listed
+
+
+def test_snakemake_reads_and_writes_what_dvc_says(drawable, pretender):
+    """Every input lies under a dep of DVC's stage, every output under its out."""
+    params = yaml.safe_load((drawable.root / "params.yaml").read_text())
+    stage = yaml.safe_load((drawable.root / "dvc.yaml").read_text())["stages"]["sample"]
+    assert stage["cmd"] == " ".join(SAMPLE)
+
+    def resolved(path: str) -> str:
+        for key, value in params["paths"].items():
+            path = path.replace(f"${{paths.{key}}}", value)
+        return path
+
+    deps, outs = [resolved(dep) for dep in stage["deps"]], [resolved(out) for out in stage["outs"]]
+    drawable.run(*SAMPLE, **pretender)
+    rows = list(csv.DictReader(drawable.run(*SAMPLE, "--detailed-summary").stdout.splitlines(), delimiter="\t"))
+    written = {row["output_file"] for row in rows}
+    read = {path for row in rows for path in row["input-file(s)"].split(",")}
+    assert len(written) == 6
+    assert {Path(path).name for path in read} >= {"punk.safetensors", "manifest.json", "model_index.json"}
+    assert all(any(path == dep or path.startswith(f"{dep}/") for dep in deps) for path in read)
+    assert all(any(path.startswith(f"{out}/") for out in outs) for path in written)
+
+
+def test_failing_stage_is_heard_on_the_terminal(drawable, pretender):
+    (drawable.root / "fail").touch()
+    done = drawable.run(*SAMPLE, check=False, **pretender)
+    assert done.returncode == 1
+    assert "error: epoch 2 cannot be drawn" in done.stdout + done.stderr
+    assert "error: epoch 2 cannot be drawn" in (drawable.root / "logs/sample/shard-0.log").read_text()
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_orphan_with_older_params_spoils_nothing(drawable):
+    """Snakemake alone is killed, its sampler draws on; meanwhile the params change and the outputs are drawn anew."""
+    drawable.edit(sample__steps=60)
+    first = subprocess.Popen(
+        SAMPLE, cwd=drawable.root, env=drawable.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 120
+        while not drawable.pictures():
+            assert time.monotonic() < deadline, "no picture in 120 s"
+            time.sleep(0.05)
+        orphans = [
+            process
+            for process in psutil.Process(first.pid).children(recursive=True)
+            if "stages.sample" in process.cmdline()
+        ]
+        assert len(orphans) == 1
+        first.kill()
+        first.wait()
+        assert orphans[0].is_running()
+
+        drawable.run("rm", "-r", "outputs/samples")  # as DVC does before it runs a stage
+        drawable.edit(sample__steps=2)
+        done = drawable.run(*SAMPLE)
+        assert "is being drawn by another process; waiting" in done.stdout
+        assert not orphans[0].is_running()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(first.pid, signal.SIGKILL)
+    files = [path for path in (drawable.root / "outputs/samples").rglob("*") if path.is_file()]
+    assert len(files) == 6
+    for path in files:
+        Image.open(path).load()
+        assert read_record(path)["steps"] == 2
