@@ -9,6 +9,9 @@ from stages.score.training import Training
 STAKE = 1.0
 """Points of 10 that a fault must cost to be worth a word."""
 
+NOTICE = 0.1
+"""Share from which copies and sameness are worth a word: by chance alone some pictures come near to a sprite."""
+
 FAULTS = {
     "residual": ("smooth", "colours run inside the cells"),
     "edges": ("off grid", "contours do not lie on cell borders"),
@@ -39,7 +42,7 @@ def picture_remarks(verdict: Verdict, training: Training, lost: Lost) -> str:
         "most": training.detail.high,
     }
     told = []
-    if verdict.copied > 0:
+    if verdict.copied >= NOTICE:
         told.append(f"copy: {1 - verdict.nearest:.0%} of the figure is training sprite {verdict.nearest_stem}")
     for name in sorted(costs, key=lambda name: -costs[name]):
         if costs[name] >= STAKE:
@@ -53,8 +56,8 @@ def epoch_remarks(mark: Mapping[str, float]) -> str:
     told = []
     if mark["pictures"] == 0:
         told.append("collapsed: every picture is flat, black or empty")
-    if mark["sameness"] > 0:
+    if mark["sameness"] >= NOTICE:
         told.append(f"sameness: the prompts hardly change the picture ({mark['sameness']:.0%})")
-    if mark["copied"] > 0:
+    if mark["copied"] >= NOTICE:
         told.append(f"copies: {mark['copied']:.0%} of its pictures, by how close they are, are training sprites")
     return "; ".join(told)

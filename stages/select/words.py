@@ -19,6 +19,9 @@ STRENGTHS = {
 }
 """Metric to what a higher quality in it means."""
 
+NOTICE = 0.1
+"""Share from which copies and sameness are worth a warning: by chance alone some pictures come near to a sprite."""
+
 WORTH_SAYING = 0.1
 """Points of 10 that a metric must account for to be named as a reason."""
 
@@ -55,12 +58,12 @@ def warnings(choice: Choice, base: Epoch | None, trained: list[Epoch]) -> list[s
             f"No epoch beats the untouched base ({base.score:.2f}): this LoRA does not help. Look at the pictures, "
             "then at captions, prompts and learning rates."
         )
-    if chosen.mark["copied"] > 0:
+    if chosen.mark["copied"] >= NOTICE:
         told.append(
             f"{chosen.mark['copied']:.0%} of its pictures, by how close they are, are training sprites: the LoRA "
             "memorises. More sprites, fewer epochs or a lower network_dim help."
         )
-    if chosen.mark["sameness"] > 0:
+    if chosen.mark["sameness"] >= NOTICE:
         told.append("Its pictures hardly differ from prompt to prompt.")
     if other is not None and len(choice.tied) > 1:
         told.append(
