@@ -112,7 +112,9 @@ def _component(kind: Any, path: Path, name: str, dtype: torch.dtype) -> Any:
     # transformers renamed the argument, diffusers did not.
     precision = {"dtype": dtype} if name.startswith("text_encoder") else {"torch_dtype": dtype}
     where = {"subfolder": name, "variant": variant, "local_files_only": True, "use_safetensors": True}
-    return kind.from_pretrained(path, **where, **precision)
+    model, report = kind.from_pretrained(path, output_loading_info=True, **where, **precision)
+    require_whole(name, report["missing_keys"])
+    return model
 
 
 def _scheduler_config(folder: Path) -> dict[str, Any]:
@@ -134,15 +136,25 @@ def load_file(path: Path, dtype: torch.dtype, configs: Path = CONFIGS) -> BaseMo
     encoders = [_text_encoder(CLIPTextModel, tensors, config / "text_encoder", dtype)]
     if family == "sdxl_base_v1-0":
         encoders.append(_text_encoder(CLIPTextModelWithProjection, tensors, config / "text_encoder_2", dtype))
-    where = {"config": str(config), "local_files_only": True}
     return BaseModel(
         family=family,
         tokenizer=load_tokenizer(path),
         text_encoders=encoders,
-        unet=UNet2DConditionModel.from_single_file(tensors, subfolder="unet", torch_dtype=dtype, **where),
-        vae=AutoencoderKL.from_single_file(tensors, subfolder="vae", torch_dtype=torch.float32, **where),
+        unet=_convolutional(UNet2DConditionModel, tensors, config, "unet", dtype),
+        vae=_convolutional(AutoencoderKL, tensors, config, "vae", torch.float32),
         scheduler=_scheduler_config(config / "scheduler"),
     )
+
+
+def _convolutional(kind: Any, tensors: dict[str, torch.Tensor], config: Path, name: str, dtype: torch.dtype) -> Any:
+    """U-Net or autoencoder out of a single file's tensors. diffusers stumbles in its own words where one is missing."""
+    from diffusers.loaders.single_file_utils import SingleFileComponentError
+
+    where = {"config": str(config), "subfolder": name, "local_files_only": True}
+    try:
+        return kind.from_single_file(tensors, torch_dtype=dtype, **where)
+    except (KeyError, NotImplementedError, SingleFileComponentError) as error:
+        raise SpriteLoraError(f"the base model lacks weights of its {name}: {error}", "the file is not whole") from None
 
 
 def file_family(path: Path) -> Family:
@@ -176,7 +188,12 @@ def _text_encoder(kind: Any, tensors: dict[str, torch.Tensor], config: Path, dty
     else:
         named = convert_ldm_clip_checkpoint(tensors)
     report = model.load_state_dict(named, strict=False)
-    if report.missing_keys:
-        lacking = f"{report.missing_keys[0]} and {len(report.missing_keys) - 1} more"
-        raise SpriteLoraError(f"the base model's file lacks weights of its {config.name}: {lacking}")
+    require_whole(config.name, report.missing_keys)
     return model.to(dtype)
+
+
+def require_whole(part: str, missing: list[str]) -> None:
+    """Raise SpriteLoraError where weights are missing; the libraries would draw them at random, or leave them out."""
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise SpriteLoraError(f"the base model lacks weights of its {part}: {missing[0]}{more}", "it is not whole")
