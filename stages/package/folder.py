@@ -36,20 +36,34 @@ def _stems(folder: Path, suffix: str) -> set[str]:
 
 
 def write_dataset(target: Path, stems: list[str], data: Path, captions: Path, package: Package) -> Manifest:
-    """Write the dataset beside `target` and put it in its place when it is whole; verify the counts; the manifest."""
-    folder = f"{package.num_repeats}_{package.name}"
+    """Build the dataset beside `target`, verify its counts, and put it in its place when it is whole.
+
+    Raises SpriteLoraError for what `validate` refuses, and where `target` holds files that are no earlier dataset.
+    """
+    refuse_foreign(target)
     building = target.with_name(f".{target.name}.building")
     shutil.rmtree(building, ignore_errors=True)
-    (building / folder).mkdir(parents=True)
+    try:
+        manifest = _build(building, stems, data, captions, package)
+        verify_counts(building, manifest)
+        shutil.rmtree(target, ignore_errors=True)
+        building.replace(target)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return manifest
+
+
+def _build(building: Path, stems: list[str], data: Path, captions: Path, package: Package) -> Manifest:
+    folder = building / f"{package.num_repeats}_{package.name}"
+    folder.mkdir(parents=True)
+    background = parse_hex(package.background)
     items = []
     for stem in tqdm(stems, unit="picture", disable=None, leave=False):
-        picture = enlarged(data / f"{stem}.png", package.art_pixels, package.resolution, parse_hex(package.background))
-        caption = first_line((captions / f"{stem}.txt").read_text(encoding="utf-8"))
-        if not caption:
-            raise SpriteLoraError(f"{captions / stem}.txt: the first line is empty", "run: python -m stages.validate")
+        picture = enlarged(data / f"{stem}.png", package.art_pixels, package.resolution, background)
+        caption = _caption(captions / f"{stem}.txt")
         # Not synced one by one: the folder takes its place only when it is whole.
-        (building / folder / f"{stem}.png").write_bytes(picture.png)
-        (building / folder / f"{stem}.txt").write_text(caption, encoding="utf-8", newline="")
+        (folder / f"{stem}.png").write_bytes(picture.png)
+        (folder / f"{stem}.txt").write_text(caption, encoding="utf-8", newline="")
         items.append(
             Item(
                 stem=stem,
@@ -60,7 +74,7 @@ def write_dataset(target: Path, stems: list[str], data: Path, captions: Path, pa
             )
         )
     manifest = Manifest(
-        folder=folder,
+        folder=folder.name,
         name=package.name,
         num_repeats=package.num_repeats,
         resolution=package.resolution,
@@ -71,9 +85,23 @@ def write_dataset(target: Path, stems: list[str], data: Path, captions: Path, pa
         items=tuple(items),
     )
     write_json(building / MANIFEST, manifest.model_dump())
-    verify_counts(building, manifest)
-    replace_folder(building, target)
     return manifest
+
+
+def _caption(path: Path) -> str:
+    try:
+        caption = first_line(path.read_bytes().decode("utf-8"))
+    except UnicodeDecodeError:
+        raise SpriteLoraError(f"{path}: not UTF-8", "run: python -m stages.validate") from None
+    if not caption:
+        raise SpriteLoraError(f"{path}: the first line is empty", "run: python -m stages.validate")
+    return caption
+
+
+def refuse_foreign(target: Path) -> None:
+    """Raise SpriteLoraError unless `target` is absent, empty or an earlier dataset."""
+    if target.exists() and not (target / MANIFEST).is_file() and any(target.iterdir()):
+        raise SpriteLoraError(f"{target} holds files that `package` did not write", "move them away")
 
 
 def verify_counts(dataset: Path, manifest: Manifest) -> None:
@@ -85,14 +113,6 @@ def verify_counts(dataset: Path, manifest: Manifest) -> None:
     wanted = {f"{item.stem}{suffix}" for item in manifest.items for suffix in SUFFIXES}
     if there != wanted:
         raise SpriteLoraError(f"{dataset / manifest.folder}: {len(there ^ wanted)} files too many or too few")
-
-
-def replace_folder(built: Path, target: Path) -> None:
-    """Put `built` in the place of `target`, which must be absent, empty or an earlier dataset."""
-    if target.exists() and not (target / MANIFEST).is_file() and any(target.iterdir()):
-        raise SpriteLoraError(f"{target} holds files that `package` did not write", "move them away")
-    shutil.rmtree(target, ignore_errors=True)
-    built.replace(target)
 
 
 def dataset_bytes(dataset: Path, manifest: Manifest) -> int:

@@ -59,14 +59,16 @@ def check(settings: Settings) -> Checked:
         shuffle_caption=settings.value("train", "shuffle_caption"),
         base=paths.base if tokenizer else None,
     )
-    scanned = _check_folders(paths.data, paths.captions, gate, found)
+    scanned = _check_folders(paths.data, paths.captions, gate, tokenizer, found)
     _check_prompts(settings, scanned, rules.trigger, tokenizer, limit, found)
     if tokenizer:
         _check_disk(settings, paths, package, len(scanned.pairs), found)
     return scanned
 
 
-def _check_folders(data: Path, captions: Path, gate: Gate, found: list[Found]) -> Checked:
+def _check_folders(
+    data: Path, captions: Path, gate: Gate, tokenizer: ClipTokenizer | None, found: list[Found]
+) -> Checked:
     sprites, texts = list_folder(data, ".png"), list_folder(captions, ".txt")
     both, unpaired = pair(sprites, texts)
     found += [*sprites.found, *texts.found, *unpaired]
@@ -76,7 +78,7 @@ def _check_folders(data: Path, captions: Path, gate: Gate, found: list[Found]) -
     tasks = [Task(stem, sprites.files.get(stem), texts.files.get(stem)) for stem in stems]
     pairs: list[Pair] = []
     census = Census()
-    for checked, more, said in check_pairs(tasks, gate):
+    for checked, more, said in check_pairs(tasks, gate, tokenizer):
         pairs += checked
         found += more
         census.merge(said)

@@ -33,8 +33,9 @@ def check_prompts(
                 found.append(Found("prompt-unseen", file, message))
         missing = {tag: count for tag, count in census.fixed.items() if tag not in parts and tag not in trigger}
         if missing:
-            share = f"{min(missing.values()) / census.captions:.0%}"
-            message = f"{prefix} lacks {quote(', '.join(missing))}, which at least {share} of the captions have"
+            message = (
+                f"{prefix} lacks {quote(', '.join(missing))}, in {min(missing.values())} of {census.captions} captions"
+            )
             found.append(Found("prompt-form", file, message))
         if order and (pair := order.broken(plain_tags(prompt))):
             message = f"{prefix} says {quote(pair[0])} before {quote(pair[1])}, captions the other way round"

@@ -51,19 +51,22 @@ class Task:
 Checked = tuple[list[Pair], list[Found], Census]
 
 
-def check_pairs(tasks: list[Task], gate: Gate, processes: int | None = None) -> Iterator[Checked]:
+def check_pairs(
+    tasks: list[Task], gate: Gate, tokenizer: ClipTokenizer | None, processes: int | None = None
+) -> Iterator[Checked]:
     """Check all pairs, in order, a chunk at a time. Linear in time; at most four chunks a process wait in memory."""
     chunks = [tasks[at : at + CHUNK] for at in range(0, len(tasks), CHUNK)]
     processes = processes or _cores()
     with tqdm(total=len(tasks), unit="pair", disable=None, leave=False) as progress:
-        for checked in _in_order(chunks, gate, processes if len(tasks) >= FEW else 1):
+        for checked in _in_order(chunks, gate, tokenizer, processes if len(tasks) >= FEW else 1):
             progress.update(len(checked[0]))
             yield checked
 
 
-def _in_order(chunks: list[list[Task]], gate: Gate, processes: int) -> Iterator[Checked]:
+def _in_order(
+    chunks: list[list[Task]], gate: Gate, tokenizer: ClipTokenizer | None, processes: int
+) -> Iterator[Checked]:
     if processes == 1:
-        tokenizer = _tokenizer(gate)
         yield from (check_chunk(chunk, gate, tokenizer) for chunk in chunks)
         return
     with ProcessPoolExecutor(processes, initializer=_start, initargs=(gate,)) as pool:
@@ -80,10 +83,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _tokenizer(gate: Gate) -> ClipTokenizer | None:
-    return load_tokenizer(gate.base) if gate.base else None
-
-
 _worker: list[tuple[Gate, ClipTokenizer | None]] = []
 """A pool process's own gate and tokenizer, set once by `_start`."""
 
@@ -91,7 +90,7 @@ _worker: list[tuple[Gate, ClipTokenizer | None]] = []
 def _start(gate: Gate) -> None:
     # One thread each: the processes already take all cores.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    _worker.append((gate, _tokenizer(gate)))
+    _worker.append((gate, load_tokenizer(gate.base) if gate.base else None))
 
 
 def _check(chunk: list[Task]) -> Checked:

@@ -12,9 +12,9 @@ TIMES = 5
 """The right word stands in at least so many times as many captions, and in so many at least."""
 
 ENDINGS = {
-    "", "s", "es", "d", "ed", "y", "er", "r", "ers", "ish", "ly", "ing", "ings", "n", "en", "ness", "ier", "iest", "est",
-    "st", "al", "ous", "ive", "ion", "ions", "able", "ible", "ized", "ise", "ised", "ize", "ful", "less", "like", "ured",
-    "oured",
+    "", "s", "es", "d", "ed", "y", "er", "r", "ers", "ish", "ly", "ing", "ings", "n", "en", "ness", "ier", "iest",
+    "est", "st", "al", "ous", "ive", "ion", "ions", "able", "ible", "ized", "ise", "ised", "ize", "ful", "less", "like",
+    "ured", "oured",
 }  # fmt: skip
 
 PREFIXES = ("t", "un", "re", "in", "non", "over", "under")

@@ -1,19 +1,23 @@
 """Small projects to check: real params, the project's own base model, a few sprites and captions."""
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
+from stages.errors import run
 from stages.tokens import load_tokenizer
+from stages.validate.__main__ import main
 from stages.validate.gate import Gate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +42,14 @@ def caption(background: str, number: int) -> str:
         f"pixel art, 24x24, portrait of bespoke punk lad, {hair} hair, wearing {hat}, light skin, "
         f"solid {background} background, {shirt} shirt, {END}"
     )
+
+
+class Done(NamedTuple):
+    """What a run left on the terminal."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @dataclass(frozen=True)
@@ -65,12 +77,29 @@ class Project:
     def text(self, stem: str) -> str:
         return (self.root / "captions" / f"{stem}.txt").read_text()
 
-    def validate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "stages.validate", *arguments],
-            cwd=self.root, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
-            timeout=100,
+    def validate(self, *arguments: str) -> Done:
+        """In this process: a new one takes a second to start."""
+        out, err = io.StringIO(), io.StringIO()
+        code = 0
+        with (
+            pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
+        ):  # fmt: skip
+            patch.chdir(self.root)
+            patch.setattr(sys, "argv", ["validate", *arguments])
+            try:
+                run(main)
+            except SystemExit as stop:
+                code = int(stop.code or 0)
+        return Done(code, out.getvalue(), err.getvalue())
+
+    def validate_alone(self, **environment: str) -> Done:
+        """In a process of its own, as the user runs it."""
+        done = subprocess.run(
+            [sys.executable, "-m", "stages.validate"],
+            cwd=self.root, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **environment}, capture_output=True,
+            text=True, timeout=100,
         )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
 
     def report(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.root / "reports/validate.json").read_text())
