@@ -8,6 +8,7 @@ Writes  reports/score_summary.json (DVC metrics), reports/score.json (all of it)
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,11 +86,13 @@ def judge_sprites(dataset: Path, manifest: Manifest, ruler: Training, score: Sco
 
 
 def judge_drawn(drawn: list[Drawn], manifest: Manifest, ruler: Training, score: Score) -> list[Verdict]:
-    """An epoch's pictures, judged."""
-    return [
-        judge(view(sprite_pixels(one.path, manifest), one.prompt, manifest.art_pixels, score.tolerance), ruler, score)
-        for one in drawn
-    ]
+    """An epoch's pictures, judged. One that was drawn without finite numbers is worth nothing, whatever it shows."""
+    verdicts = []
+    for one in drawn:
+        seen = view(sprite_pixels(one.path, manifest), one.prompt, manifest.art_pixels, score.tolerance)
+        verdict = judge(seen, ruler, score)
+        verdicts.append(verdict if one.finite else replace(verdict, score=0.0))
+    return verdicts
 
 
 def progress(epochs: Iterable[tuple[int, list[Drawn]]]) -> Iterable[tuple[int, list[Drawn]]]:

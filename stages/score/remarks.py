@@ -32,7 +32,7 @@ FAULTS = {
 def picture_remarks(verdict: Verdict, training: Training, lost: Lost) -> str:
     """`word: sentence` for each fault, worst first, joined by `; `; empty where all is well."""
     if verdict.score == 0:
-        return "collapsed: flat, black or empty"
+        return "collapsed: flat, black, empty, or drawn without finite numbers"
     price = lost.model_dump()
     costs = {name: 10 * price[name] * (1 - worth) for name, worth in verdict.worth.items()}
     figures = verdict.measured | {
@@ -55,7 +55,7 @@ def epoch_remarks(mark: Mapping[str, float]) -> str:
     """`word: sentence` for each fault of an epoch as a whole, joined by `; `; empty where all is well."""
     told = []
     if mark["pictures"] == 0:
-        told.append("collapsed: every picture is flat, black or empty")
+        told.append("collapsed: every picture is flat, black, empty, or drawn without finite numbers")
     if mark["sameness"] >= NOTICE:
         told.append(f"sameness: the prompts hardly change the picture ({mark['sameness']:.0%})")
     if mark["copied"] >= NOTICE:

@@ -19,6 +19,8 @@ class Drawn:
     prompt: str
     checkpoint: str
     """`sshs_model_hash` of the LoRA that drew it; empty for the untouched base."""
+    finite: bool
+    """Whether the base's and the LoRA's numbers stayed numbers; where not, something was drawn in their place."""
 
     @property
     def name(self) -> str:
@@ -53,7 +55,9 @@ def _read(path: Path) -> Drawn:
     if record is None:
         raise SpriteLoraError(f"{path} carries no record of what drew it", REDRAW)
     try:
-        return Drawn(path, int(record["epoch"]), str(record["prompt"]), str(record["checkpoint"] or ""))
+        return Drawn(
+            path, int(record["epoch"]), str(record["prompt"]), str(record["checkpoint"] or ""), bool(record["finite"])
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise SpriteLoraError(f"{path}: its record has no usable {error}", REDRAW) from None
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import SpriteLoraError
-from stages.lora_file import read_record
+from stages.lora_file import model_hash, read_record
 from stages.tensor_header import read_header
 
 
@@ -20,17 +20,17 @@ class Checkpoint:
     """What made it; None where another tool wrote it."""
 
 
-def find_checkpoint(folder: Path, model_hash: str, epoch: int) -> Checkpoint:
-    """The file in `folder` whose `sshs_model_hash` the pictures of `epoch` name.
+def find_checkpoint(folder: Path, drawn_by: str, epoch: int) -> Checkpoint:
+    """The file in `folder` whose tensors have the hash (`sshs_model_hash`) that the pictures of `epoch` name.
 
     Where several hold the same weights (a learning rate of 0), the one that `ss_epoch` gives to this epoch. Raises
     SpriteLoraError where none does: the pictures were drawn by another run.
     """
     headers = {path: read_header(path).metadata for path in sorted(folder.glob("*.safetensors"))}
-    equal = [path for path, metadata in headers.items() if metadata.get("sshs_model_hash") == model_hash]
+    equal = [path for path in headers if model_hash(path) == drawn_by]
     if not equal:
         raise SpriteLoraError(
-            f"no checkpoint in {folder} drew the pictures of epoch {epoch} (sshs_model_hash {model_hash[:12]}...)",
+            f"no checkpoint in {folder} drew the pictures of epoch {epoch} (sshs_model_hash {drawn_by[:12]}...)",
             "the pictures are of another run: dvc repro -f sample",
         )
     path = next((path for path in equal if headers[path].get("ss_epoch") == str(epoch)), equal[0])

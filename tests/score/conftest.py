@@ -104,7 +104,7 @@ def draw(project: Path) -> Callable[..., None]:
             model="nano",
             model_hash="0" * 64,
         )
-        written = {"checkpoint": checkpoint, "epoch": epoch, "prompt": prompt, **record}
+        written = {"checkpoint": checkpoint, "epoch": epoch, "prompt": prompt, "finite": True, **record}
         write_picture(path, Image.fromarray(pixels), written, text)
 
     return draw

@@ -104,6 +104,17 @@ def test_black_epoch_scores_nothing(project, draw):
     assert "collapsed" in (project / "reports/score.csv").read_text()
 
 
+def test_picture_without_finite_numbers_scores_nothing(project, draw, sprites):
+    """A sampler draws something where NaN was; however it looks, the LoRA is broken there."""
+    first, second = list(sprites.values())[:2]
+    draw(1, "lad", enlarge(first, 8), finite=False)
+    draw(1, "lady", enlarge(second, 8))
+    main()
+    mark = json.loads((project / "reports/score.json").read_text())["epochs"]["01"]
+    assert mark["worst"] == 0
+    assert mark["pictures"] > 4
+
+
 def test_more_copies_cost_more(project, draw, sprites):
     cells = list(sprites.values())
     own = [np.where((np.arange(24) < 12)[:, None, None], one, other) for one, other in pairwise(cells[:8])]

@@ -1,5 +1,6 @@
 """What `score` and `train` leave behind, with scores to choose."""
 
+import hashlib
 import json
 import struct
 from collections.abc import Callable
@@ -29,22 +30,26 @@ def epoch() -> Callable[..., Epoch]:
     def epoch(number: int, scores: list[float], **mark: float) -> Epoch:
         mean = sum(scores) / len(scores)
         marks = {"score": mean, "copied": 0.0, "sameness": 0.0, **dict.fromkeys(QUALITIES, 0.9), **mark}
-        return Epoch(number, marks, {f"prompt{i}": score for i, score in enumerate(scores)}, f"{number:064x}")
+        return Epoch(
+            number,
+            marks,
+            {f"prompt{i}": score for i, score in enumerate(scores)},
+            hashlib.sha256(struct.pack("<f", number)).hexdigest(),
+        )
 
     return epoch
 
 
-def lora(output_name: str, number: int, model_hash: str) -> bytes:
+def lora(output_name: str, number: int, weight: float) -> bytes:
     """A safetensors file of one number, with the metadata that select reads."""
     metadata = {
         "ss_output_name": output_name,
         "ss_epoch": str(number),
-        "sshs_model_hash": model_hash,
         METADATA_KEY: canonical_json({"stage": "train", "epoch": number}),
     }
     header = {"__metadata__": metadata, "w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}
     text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + struct.pack("<f", number)
+    return struct.pack("<Q", len(text)) + text + struct.pack("<f", weight)
 
 
 @pytest.fixture
@@ -62,11 +67,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[E
             for name, score in one.pictures.items()
         ]
         write_text(tmp_path / "reports/score.csv", "\n".join(["epoch,picture,score,checkpoint", *rows]) + "\n")
+        weights = {hashlib.sha256(struct.pack("<f", number)).hexdigest(): number for number in range(100)}
         last = max(one.number for one in epochs)
         for one in epochs:
             if one.number:
                 name = "punk.safetensors" if one.number == last else f"punk-{one.number:06d}.safetensors"
-                write_bytes(tmp_path / "outputs/checkpoints" / name, lora("punk", one.number, one.checkpoint))
+                write_bytes(tmp_path / "outputs/checkpoints" / name, lora("punk", one.number, weights[one.checkpoint]))
         return tmp_path
 
     return write
