@@ -1,9 +1,10 @@
 """Does the score agree with the eye? Judges real pictures, drawn by real LoRAs, whose quality is known.
 
-    python benchmarks/score_real.py ../shared/real
+    python -m benchmarks.score_real ../shared/real
 
 The folder holds images/ (the training sprites) and outputs/ with outputs.csv (run, epoch, prompt).
-Prints the mean score per run, per epoch of the LoRA runs, and every picture with what took points from it.
+Prints every picture with what took points from it, the mean score per run and per epoch, and how many pairs of a LoRA's
+picture and one that is off the grid or black are in the right order: by this score, and by two measures in common use.
 """
 
 import csv
@@ -19,10 +20,12 @@ from stages.score.judge import Verdict, judge, judge_epoch
 from stages.score.params import Score
 from stages.score.training import Training, training
 from stages.score.view import view
-from stages.sprite import composite, enlarge, read_sprite
+from stages.sprite import Pixels, composite, enlarge, read_sprite
 
 ART_PIXELS = 24
 WHITE = (255, 255, 255)
+LORAS = ("perfect", "fixed")
+"""Runs whose pictures are sprites, good and less good."""
 
 
 def learn(folder: Path, score: Score) -> tuple[Training, list[Verdict]]:
@@ -31,6 +34,24 @@ def learn(folder: Path, score: Score) -> tuple[Training, list[Verdict]]:
     cells = [cell_colours(composite(read_sprite(file), WHITE), ART_PIXELS) for file in files]
     ruler = training([file.stem for file in files], [view(c, "", ART_PIXELS, score.tolerance) for c in cells], score)
     return ruler, [judge(view(enlarge(c, 8), "", ART_PIXELS, score.tolerance), ruler, score) for c in cells]
+
+
+def few_colours(pixels: Pixels) -> float:
+    """Peer: fewer different colours are better (pixel-art evaluators with colour count bands)."""
+    return -float(len(np.unique(pixels.reshape(-1, 3), axis=0)))
+
+
+def uniform_blocks(pixels: Pixels) -> float:
+    """Peer: share of cells whose inner 60 % is exactly one colour (m4bwav/pixelwright)."""
+    position = (np.arange(len(pixels)) + 0.5) * ART_PIXELS / len(pixels)
+    blocks = [np.flatnonzero((position.astype(int) == cell) & (abs(position % 1 - 0.5) <= 0.3)) for cell in range(24)]
+    cells = (pixels[np.ix_(row, column)].reshape(-1, 3) for row in blocks for column in blocks)
+    return float(np.mean([len(np.unique(cell, axis=0)) == 1 for cell in cells]))
+
+
+def right_order(good: list[float], bad: list[float]) -> float:
+    """Share of pairs in which the good one has the higher value; a draw counts half (the area under the ROC curve)."""
+    return float(np.mean([(a > b) + 0.5 * (a == b) for a in good for b in bad]))
 
 
 def main() -> None:
@@ -42,12 +63,20 @@ def main() -> None:
     runs: dict[str, list[Verdict]] = defaultdict(list)
     epochs: dict[tuple[str, int], list[Verdict]] = defaultdict(list)
     print("\nscore  copied nearest  cost (points of 10 that each metric alone would take)")
+    peers: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     with (folder / "outputs.csv").open() as table:
         for row in csv.DictReader(table):
             prompt = row["prompt"] or (f"{row['background']} background" if row["background"] else "")
             pixels = composite(read_sprite(folder / "outputs" / row["file"]), WHITE)
             verdict = judge(view(pixels, prompt, ART_PIXELS, score.tolerance), ruler, score)
             runs[row["run"]].append(verdict)
+            side = "good" if row["run"] in LORAS else "bad"
+            for name, value in (
+                ("this score", verdict.score),
+                ("few colours", few_colours(pixels)),
+                ("uniform blocks", uniform_blocks(pixels)),
+            ):
+                peers[name][side].append(value)
             if row["epoch"]:
                 epochs[row["run"], int(row["epoch"])].append(verdict)
             lost = score.lost.model_dump()
@@ -61,6 +90,9 @@ def main() -> None:
     for (run, epoch), verdicts in epochs.items():
         mark = judge_epoch(verdicts, ruler, score)
         print(f"{run:10} {epoch:5}  " + "  ".join(f"{mark[key]:6.2f}" for key in list(mark)[:6]))
+    print("\npairs in the right order, a LoRA's sprite before a picture off the grid or black:")
+    for name, values in peers.items():
+        print(f"{name:15} {right_order(values['good'], values['bad']):6.1%}")
 
 
 if __name__ == "__main__":
