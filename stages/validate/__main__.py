@@ -3,6 +3,8 @@
 Reads   params.yaml, paths.data/*.png, paths.captions/*.txt, the tokenizer and headers of paths.base
 Writes  reports/validate.json (findings, counts, what the set teaches), reports/captions.json (for `dvc params diff`)
 Run     python -m stages.validate [--all]
+        python -m stages.validate --suggest             (prints a diff of safe caption repairs, writes nothing)
+        python -m stages.validate --suggest --write     (writes them, where Git can bring the originals back)
 """
 
 import argparse
@@ -19,6 +21,7 @@ from stages.validate.finding import arrange
 from stages.validate.overview import overview
 from stages.validate.params import Validate
 from stages.validate.settings import Settings
+from stages.validate.suggest import diff, suggestions, write
 from stages.validate.table import print_findings
 
 
@@ -26,11 +29,21 @@ def main() -> None:
     """Check everything, write the reports, fail if there is an error."""
     parser = argparse.ArgumentParser(prog="python -m stages.validate", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--all", action="store_true", help="list every case, not the first few of each rule")
+    parser.add_argument("--suggest", action="store_true", help="only print a unified diff of safe caption repairs")
+    parser.add_argument("--write", action="store_true", help="with --suggest: write them; Git must hold the originals")
     arguments = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-
+    if arguments.write and not arguments.suggest:
+        parser.error("--write goes with --suggest")
     settings = Settings(*read())
     checked = check(settings)
+    if arguments.suggest:
+        suggest(checked, arguments.write)
+    else:
+        report(settings, checked, arguments.all)
+
+
+def report(settings: Settings, checked: Checked, every: bool) -> None:
+    """Write the reports, print the findings, raise SpriteLoraError if there is an error among them."""
     rules = settings.section(Validate)
     findings = arrange([*settings.found, *checked.found], rules.severity if rules else {})
     paths = settings.section(Paths)
@@ -41,8 +54,21 @@ def main() -> None:
         {"findings": findings.as_json(), "counts": findings.counts(), "overview": summary},
     )
     write_json(reports / "captions.json", captions_index(checked))
-    print_findings(findings, console, arguments.all)
+    print_findings(findings, Console(width=None if sys.stdout.isatty() else 160, highlight=False), every)
     conclude(len(checked.pairs), len(findings.of("error")), len(findings.of("warning")), reports)
+
+
+def suggest(checked: Checked, writing: bool) -> None:
+    """Print the diff on stdout, what it is on stderr; write it if asked to."""
+    if not checked.gate:
+        raise SpriteLoraError("params.yaml has errors, so captions were not looked at", "python -m stages.validate")
+    found = list(suggestions(checked.tasks, checked.gate, checked.corrections))
+    if writing:
+        write(found)
+    for suggestion in found:
+        print(diff(suggestion), end="")
+    done = "written" if writing else "suggested, nothing written: --suggest --write writes"
+    print(f"{len(found)} of {len(checked.pairs)} captions: repairs {done}", file=sys.stderr)
 
 
 def captions_index(checked: Checked) -> dict[str, str]:

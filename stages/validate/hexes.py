@@ -101,18 +101,23 @@ def _named_rightly(feature: Feature, shown: str, found: list[Found]) -> None:
         found.append(Found("hex-name", shown, f"{quote(feature.phrase)} has {feature.hex}, which is {is_really}"))
 
 
+def colours_said(phrase: str) -> list[str]:
+    """The colour words of a phrase, under the names in colour.NAMED, less those that mean skin or people."""
+    plain = PEOPLE.sub(" ", phrase.lower())
+    return [] if SKIN.search(plain) else colour_words(plain)
+
+
 def disagree(colours: list[RGB], phrase: str) -> bool:
     """Whether a phrase names colours and none of `colours` bears any of them.
 
     In doubt it is no: `light` and `dark` widen a word's reach, words for skin and people are no colours of pixels
     (olive skin, black girl), and of several things in one phrase any may be meant.
     """
-    phrase = PEOPLE.sub(" ", phrase.lower())
-    said = colour_words(phrase)
-    if not said or SKIN.search(phrase):
-        return False
-    shifts = [0.0, *(shift for pattern, shift in SHADES if pattern.search(phrase))]
-    return all(name_distance(rgb, word, shift) > REACH for rgb in colours for word in said for shift in shifts)
+    said = colours_said(phrase)
+    shifts = [0.0, *(shift for pattern, shift in SHADES if pattern.search(phrase.lower()))]
+    return bool(said) and all(
+        name_distance(rgb, word, shift) > REACH for rgb in colours for word in said for shift in shifts
+    )
 
 
 def border(picture: Picture) -> list[tuple[RGB, float]]:

@@ -74,8 +74,7 @@ def torn_lists(parts: list[str]) -> list[list[str]]:
     while at < len(parts):
         run = [parts[at]]
         if _open_brackets(run[0]):
-            while at + len(run) < len(parts) and _open_brackets(", ".join(run)):
-                run.append(parts[at + len(run)])
+            run = _until_closed(parts[at:])
         elif HEX_CODE.fullmatch(run[0]) or (":" in run[0] and HEX_CODE.search(run[0])):
             while at + len(run) < len(parts) and HEX_CODE.fullmatch(parts[at + len(run)]):
                 run.append(parts[at + len(run)])
@@ -83,6 +82,14 @@ def torn_lists(parts: list[str]) -> list[list[str]]:
             lists.append(run)
         at += len(run)
     return lists
+
+
+def _until_closed(parts: list[str]) -> list[str]:
+    """The tags up to the one that closes the first one's bracket; the first alone where none does."""
+    for end in range(2, len(parts) + 1):
+        if not _open_brackets(", ".join(parts[:end])):
+            return parts[:end]
+    return parts[:1]
 
 
 def _open_brackets(text: str) -> bool:

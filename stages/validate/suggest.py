@@ -1,0 +1,96 @@
+"""Suggested repairs as a unified diff, and writing them where Git can bring the original back."""
+
+import difflib
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.errors import SpriteLoraError
+from stages.files import write_bytes
+from stages.validate.finding import Found
+from stages.validate.gate import Gate
+from stages.validate.listing import shown
+from stages.validate.picture import check_picture
+from stages.validate.repair import Repairs, repaired
+from stages.validate.scan import Task
+from stages.validate.words import HUGE
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One caption file and what it should hold."""
+
+    path: Path
+    before: str
+    after: str
+
+
+def suggestions(tasks: list[Task], gate: Gate, corrections: dict[str, str]) -> Iterator[Suggestion]:
+    """A suggestion for each caption that a safe repair changes; files that are no text, or huge, are left alone."""
+    repairs = Repairs(gate.trigger, corrections, gate.hex_tolerance)
+    ignored: list[Found] = []
+    for task in tasks:
+        path = Path(task.caption) if task.caption else None
+        if not path or path.stat().st_size > HUGE:
+            continue
+        try:
+            before = path.read_bytes().decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        codes = "#" in before and task.sprite
+        picture = check_picture(task.sprite, task.sprite, gate, ignored) if codes and task.sprite else None
+        after = repaired(before, picture, repairs)
+        if after != before:
+            yield Suggestion(path, before, after)
+
+
+def diff(suggestion: Suggestion) -> str:
+    """A unified diff that `git apply` and `patch -p1` take."""
+    name = shown(suggestion.path)
+    before, after = (_lines(text) for text in (suggestion.before, suggestion.after))
+    text = ""
+    for line in difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"):
+        text += line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+    return text
+
+
+def _lines(text: str) -> list[str]:
+    return [f"{line}\n" for line in text.split("\n")[:-1]] + [text.split("\n")[-1]] * (not text.endswith("\n"))
+
+
+def write(found: list[Suggestion]) -> None:
+    """Write the suggestions, one whole file at a time.
+
+    Raises SpriteLoraError, and writes nothing, unless Git holds every one of these files as it is now.
+    """
+    lost = unrecoverable([suggestion.path for suggestion in found])
+    if lost:
+        raise SpriteLoraError(
+            f"{shown(lost[0])} and {len(lost) - 1} more are not committed as they are, so nothing was written",
+            "git add and git commit the captions first: then `git checkout` brings the originals back",
+        )
+    for suggestion in found:
+        write_bytes(suggestion.path.resolve(), suggestion.after.encode())
+
+
+def unrecoverable(paths: list[Path]) -> list[Path]:
+    """Those of `paths` whose content is not in the last commit of their Git repository."""
+    if not paths:
+        return []
+    folder = paths[0].parent
+    listed = _git(folder, "ls-tree", "-r", "-z", "--name-only", "HEAD", "--", ".")
+    changed = _git(folder, "diff", "-z", "--name-only", "--relative", "HEAD", "--", ".")
+    if listed is None or changed is None:
+        return paths
+    held = set(listed.split("\0")) - set(changed.split("\0"))
+    return [path for path in paths if path.name not in held]
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What Git prints; None where there is no Git, no repository or no commit."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None
