@@ -32,6 +32,7 @@ class Paths(Section):
 
     data: Path = Field(description="folder of sprites, flat, *.png")
     captions: Path = Field(description="folder of captions, flat, *.txt, one per sprite, same stem")
+    regularisation: Path = Field(description="regularisation pictures in `<repeats>_<class>/`, or an empty folder")
     base: Path = Field(
         description="base model: a diffusers folder or one .safetensors file, local so that it is hashed"
     )

@@ -1,18 +1,115 @@
 """Train the LoRA: one checkpoint per epoch, each carrying what made it.
 
-Reads params.yaml (train), outputs/dataset/ (manifest, pictures), the base model.
+Reads params.yaml (train), outputs/dataset/ (manifest, pictures), regularisation/, the base model.
 Writes outputs/checkpoints/<output_name>-000001.safetensors ... <output_name>.safetensors (the last epoch) and
-reports/train/ (loss and learning rates per step); state to resume from in state/train/<fingerprint>/;
+reports/train/ (loss and learning rates per step); what it resumes from in state/train/<fingerprint>/;
 clock, device and Git commit in logs/train/<fingerprint>.json.
 
-    python -m stages.train
-
-A run that was killed goes on where it was, to the same bytes. `--list-state` lists what can be resumed,
-`--prune-state` removes what belongs to other inputs.
+    python -m stages.train                 train, or go on where a killed run was, to the same bytes
+    python -m stages.train --list-state    what lies in state/train/
+    python -m stages.train --prune-state   remove there what belongs to other inputs than the present ones
 """
 
-from stages.errors import run_stage
-from stages.train.training import main
+import argparse
+import sys
+from contextlib import nullcontext
+from datetime import timedelta
+from typing import Any
+
+from stages import machine
+from stages.dataset import read_manifest
+from stages.errors import SpriteLoraError, run
+from stages.params import Paths, load
+from stages.train import state_command
+from stages.train.inputs import run_record
+from stages.train.launch import is_chief, is_launched, launch
+from stages.train.needs import check_device
+from stages.train.params import Train
+from stages.train.plots import StepLog
+from stages.train.state import State, only_trainer
+from stages.train.training import checkpoint_names, train
+
+PATIENCE = timedelta(days=7)
+"""How long other processes wait for the first: it may have to wait for another trainer to end."""
+
+
+def main() -> None:
+    """The stage, or one of the two commands on its state."""
+    arguments = parse(sys.argv[1:])
+    params, paths = load(Train), load(Paths)
+    states = paths.state / "train"
+    if arguments.list_state:
+        print(state_command.listed(states))
+    elif arguments.prune_state:
+        fingerprint = present_fingerprint(params, paths)
+        with only_trainer(states, fingerprint):
+            print(state_command.prune(states, fingerprint))
+    elif params.num_processes > 1 and not is_launched():
+        launch(params.num_processes)
+    else:
+        run_training(params, paths)
+
+
+def run_training(params: Train, paths: Paths) -> None:
+    """Train, unless these inputs were trained already, and publish the checkpoints to the stage's output."""
+    check_device(params, machine.device())
+    manifest = read_manifest(paths.dataset)
+    record = run_record(params, manifest, paths)
+    fingerprint, names = record["fingerprint"], checkpoint_names(params)
+    state = State(paths.state / "train" / fingerprint)
+    chief = is_chief()
+    with only_trainer(paths.state / "train", fingerprint) if chief else nullcontext():
+        accelerator = make_accelerator(params.mixed_precision)
+        rows = state.finished(names)
+        accelerator.wait_for_everyone()
+        if rows is None:
+            train(params, paths, manifest, record, state, accelerator)
+        elif chief:
+            print(f"trained already: the checkpoints are in {state.folder}")
+            StepLog(paths.reports / "train", rows)
+        if chief:
+            if present_fingerprint(load(Train), load(Paths)) != fingerprint:
+                changed = "params, dataset, base model or code changed while it trained"
+                raise SpriteLoraError(f"{changed}; the checkpoints stay in {state.epochs}", "again: dvc repro")
+            state.publish(names, paths.checkpoints)
+            print(f"{len(names)} checkpoints in {paths.checkpoints}")
+
+
+def present_fingerprint(params: Train, paths: Paths) -> str:
+    """The fingerprint of the inputs as they lie there now."""
+    fingerprint: str = run_record(params, read_manifest(paths.dataset), paths)["fingerprint"]
+    return fingerprint
+
+
+def make_accelerator(mixed_precision: str) -> Any:
+    """Device, autocast, fp16's gradient scaler, and what joins several processes."""
+    from accelerate import Accelerator  # type: ignore[import-untyped]
+    from accelerate.utils import InitProcessGroupKwargs  # type: ignore[import-untyped]
+
+    machine.deterministic()
+    on_cpu = machine.device().type == "cpu"
+    patience = InitProcessGroupKwargs(timeout=PATIENCE)
+    return Accelerator(mixed_precision=mixed_precision, cpu=on_cpu, kwargs_handlers=[patience])
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m stages.train", description="Train the LoRA.")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--list-state", action="store_true", help="list what lies in state/train/")
+    either.add_argument("--prune-state", action="store_true", help="remove what belongs to other inputs than now")
+    return parser.parse_args(arguments)
+
+
+def main_of_process() -> None:
+    """`main`; of several processes one tells the person what is wrong."""
+    try:
+        main()
+    except SpriteLoraError:
+        if is_chief():
+            raise
+        sys.exit(1)
+
 
 if __name__ == "__main__":
-    run_stage(main)
+    run(main_of_process)

@@ -1,5 +1,6 @@
 """Which pictures a step sees: epochs, batches and steps, counted as kohya counts them."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -38,20 +39,19 @@ class Plan:
         return self.epochs * self.steps_per_epoch
 
 
-def entries(pictures: int, num_repeats: int, regularisation: int = 0, regularisation_repeats: int = 1) -> list[int]:
-    """One epoch's pictures. Regularisation pictures go round until there are as many as training pictures, as kohya
-    does; where there are more of them than that, the rest is not seen (`DreamBoothDataset`)."""
+def entries(pictures: int, num_repeats: int, regularisation: list[int]) -> list[int]:
+    """One epoch's pictures; `regularisation` holds the repeats of each regularisation picture.
+
+    Those go round until there are at least as many as training pictures; where there are more of them, the rest is
+    not seen (kohya's `DreamBoothDataset`).
+    """
     training = [index for index in range(pictures) for _ in range(num_repeats)]
-    if not regularisation:
-        return training
-    counts = [0] * regularisation
-    seen = 0
-    for turn in range(len(training)):
-        index = turn % regularisation
-        counts[index] += regularisation_repeats if turn < regularisation else 1
-        seen += regularisation_repeats if turn < regularisation else 1
-        if seen >= len(training):
+    counts = [0] * len(regularisation)
+    for turn in itertools.count() if regularisation else ():
+        if sum(counts) >= len(training):
             break
+        index = turn % len(regularisation)
+        counts[index] += regularisation[index] if turn < len(regularisation) else 1
     return training + [pictures + index for index, count in enumerate(counts) for _ in range(count)]
 
 

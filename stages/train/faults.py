@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import torch
 
@@ -44,14 +45,10 @@ class Interruption:
 
     def __init__(self) -> None:
         self.number = 0
+        """Of the signal that came; 0 for none."""
 
     def note(self, number: int, frame: FrameType | None) -> None:
         self.number = number
-
-    def check(self) -> None:
-        """Raise StopRequestedError if a signal has come."""
-        if self.number:
-            raise StopRequestedError(self.number)
 
 
 @contextmanager
@@ -66,9 +63,10 @@ def interruption() -> Iterator[Interruption]:
             signal.signal(number, handler)
 
 
-def leave(stop: StopRequestedError, step: int) -> None:
+def leave(stop: StopRequestedError, step: int, talks: bool) -> NoReturn:
     """End the process as one that the signal ended, after its state was saved."""
-    print(f"{stop}: stopped after step {step}, state saved; the same command goes on from there", file=sys.stderr)
+    if talks:
+        print(f"{stop}: stopped after step {step}, state saved; the same command goes on from there", file=sys.stderr)
     sys.exit(128 + stop.number)
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from stages.base_model import BaseModel
 from stages.dataset import Manifest
+from stages.files import sha256_tree
 from stages.params import Paths
 from stages.record import base_hash, code_hash, stamped, versions
 from stages.train.batches import Plan, entries
 from stages.train.latents import encode_file
 from stages.train.params import Train
+from stages.train.regularisation import Regular
 from stages.train.run import Picture
 
 
@@ -25,6 +27,7 @@ def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any
             "package": package,
             "captions": manifest.captions_sha256,
             "sprites": manifest.sprites_sha256,
+            "regularisation": sha256_tree(paths.regularisation),
             "base": base_hash(paths.base),
             "code": code_hash("train"),
             "versions": versions(),
@@ -32,10 +35,11 @@ def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any
     )
 
 
-def make_plan(params: Train, manifest: Manifest) -> Plan:
+def make_plan(params: Train, manifest: Manifest, regularisation: list[Regular]) -> Plan:
     """The run in numbers."""
+    repeats = [picture.repeats for picture in regularisation]
     return Plan(
-        entries=entries(len(manifest.items), manifest.num_repeats),
+        entries=entries(len(manifest.items), manifest.num_repeats, repeats),
         batch_size=params.train_batch_size,
         accumulation=params.gradient_accumulation_steps,
         processes=params.num_processes,
@@ -43,18 +47,22 @@ def make_plan(params: Train, manifest: Manifest) -> Plan:
     )
 
 
-def read_pictures(base: BaseModel, manifest: Manifest, dataset: Path, pool: ThreadPoolExecutor | None) -> list[Picture]:
-    """All training pictures, encoded, side by side where there is a pool."""
+def read_pictures(
+    base: BaseModel,
+    manifest: Manifest,
+    dataset: Path,
+    regularisation: list[Regular],
+    prior_loss_weight: float,
+    pool: ThreadPoolExecutor | None,
+) -> list[Picture]:
+    """All training pictures, then all regularisation pictures, encoded, side by side where there is a pool."""
     folder = dataset / manifest.folder
-    files = [folder / f"{item.stem}.png" for item in manifest.items]
+    files = [folder / f"{item.stem}.png" for item in manifest.items] + [picture.path for picture in regularisation]
     encode = partial(encode_file, base, manifest.resolution)
-    posteriors = pool.map(encode, files) if pool else map(encode, files)
+    posteriors = list(pool.map(encode, files) if pool else map(encode, files))
+    own = [(item.stem, item.caption, 1.0) for item in manifest.items]
+    regular = [(picture.path.name, picture.caption, prior_loss_weight) for picture in regularisation]
     return [
-        Picture(
-            stem=item.stem,
-            caption=item.caption,
-            posterior=posterior,
-            weight=1.0,
-        )
-        for item, posterior in zip(manifest.items, posteriors, strict=True)
+        Picture(name, caption, posterior, weight)
+        for (name, caption, weight), posterior in zip(own + regular, posteriors, strict=True)
     ]

@@ -25,7 +25,10 @@ class RunLog:
             "python": platform.python_version(),
             **git_commit(),
         }
-        write_json(path, self._content)
+
+    def write(self) -> None:
+        """Note the start."""
+        write_json(self._path, self._content)
 
     def end(self, steps: int) -> None:
         """Note the end."""

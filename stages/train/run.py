@@ -1,5 +1,6 @@
 """One training run put together: pictures, network, optimizer; and its step."""
 
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from stages.lora import LoRANetwork, ranks_for
 from stages.train import diffusion, noise, schedule
 from stages.train.batches import Plan, epoch_batches, step_batches
 from stages.train.captions import training_caption
-from stages.train.faults import Interruption, check_finite
+from stages.train.faults import Interruption, StopRequestedError, check_finite
 from stages.train.gradients import Batch, Model, add_gradients
 from stages.train.latents import Posterior
 from stages.train.loss import loss_weights
@@ -94,7 +95,7 @@ class Run:
         losses: list[float] = []
         captions: list[str] = []
         for numbers in step_batches(self.plan, step):
-            interruption.check()
+            self._stop_if_asked(interruption)
             own = numbers[self.accelerator.process_index]
             pictures = [self.pictures[index] for index in batches[own]]
             batch = self.batch(pictures, epoch * self.plan.batches_per_epoch + own)
@@ -184,6 +185,12 @@ class Run:
             return value
         reduced: torch.Tensor = self.accelerator.reduce(value, reduction="mean")
         return reduced
+
+    def _stop_if_asked(self, interruption: Interruption) -> None:
+        """Raise StopRequestedError in all processes at the same batch, if a signal has come to any."""
+        number = torch.tensor(float(interruption.number), device=self.accelerator.device)
+        if self._mean(number) > 0:
+            raise StopRequestedError(interruption.number or signal.SIGTERM)
 
     def _check(self, what: str, value: float, captions: list[str]) -> None:
         rate = max(used_rates(self.optimizer).values()) if self.rates[0] is not None else 0.0

@@ -1,4 +1,4 @@
-"""The course of a training: lock, resume, epochs, checkpoints, publishing."""
+"""The course of a training: resume, epochs, checkpoints."""
 
 import time
 from collections.abc import Iterator
@@ -8,43 +8,24 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from stages import machine
 from stages.base_model import load_base
 from stages.checkpoint import checkpoint_files, file_name
-from stages.dataset import Manifest, read_manifest
+from stages.dataset import Manifest
 from stages.lora_file import write_lora
-from stages.params import Paths, load
-from stages.train import faults
+from stages.params import Paths
+from stages.train import faults, needs
 from stages.train.gradients import side_by_side
-from stages.train.inputs import make_plan, read_pictures, run_record
+from stages.train.inputs import make_plan, read_pictures
 from stages.train.log import RunLog
 from stages.train.metadata import epoch_metadata, file_metadata
 from stages.train.optimizer import described
 from stages.train.params import Train
 from stages.train.plots import StepLog
+from stages.train.regularisation import folders, read_regularisation
 from stages.train.run import Run
-from stages.train.state import State, only_trainer
+from stages.train.state import State
 
 DTYPES = {"no": torch.float32, "float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-
-
-def main() -> None:
-    """The stage."""
-    params, paths = load(Train), load(Paths)
-    manifest = read_manifest(paths.dataset)
-    record = run_record(params, manifest, paths)
-    names = checkpoint_names(params)
-    states = paths.state / "train"
-    with only_trainer(states, record["fingerprint"]):
-        state = State(states / record["fingerprint"])
-        rows = state.finished(names)
-        if rows is None:
-            train(params, paths, manifest, record, state)
-        else:
-            print(f"trained already: {state.folder}")
-            StepLog(paths.reports / "train", rows)
-        state.publish(names, paths.checkpoints)
-    print(f"{len(names)} checkpoints in {paths.checkpoints}")
 
 
 def checkpoint_names(params: Train) -> list[str]:
@@ -53,60 +34,108 @@ def checkpoint_names(params: Train) -> list[str]:
     return [path.name for path in files.values()]
 
 
-def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State) -> None:
-    """Train from the last saved state, or from the start, to the end."""
-    from accelerate import Accelerator  # type: ignore[import-untyped]
-
-    machine.deterministic()
-    accelerator = Accelerator(mixed_precision=params.mixed_precision, cpu=machine.device().type == "cpu")
-    state.begin(record)
+def train(
+    params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State, accelerator: Any
+) -> None:
+    """Train from the last saved state, or from the start, to the end. Only the main process writes and talks."""
+    chief = accelerator.is_main_process
+    needs.check_device(params, accelerator.device)
     log = RunLog(paths.logs / "train" / f"{record['fingerprint']}.json", accelerator.device)
+    if chief:
+        state.begin(record)
+        log.write()
     with faults.explaining_memory(params, manifest.resolution), faults.interruption() as interruption:
-        base = load_base(paths.base, DTYPES[params.mixed_precision], accelerator.device)
-        pool = side_by_side(base, accelerator.device)
-        pictures = read_pictures(base, manifest, paths.dataset, pool)
-        base.vae.to("cpu")
-        plan = make_plan(params, manifest)
-        run = Run(params, base, pictures, plan, manifest.resolution, accelerator, pool)
-        metadata = file_metadata(
-            params, manifest, plan, record, base.family, paths.base, described(run.optimizer, params), {}
-        )
+        run, metadata = prepare(params, paths, manifest, record, accelerator)
         saved = state.load()
         if saved:
             run.restore(*saved)
-            print(f"resuming after step {run.progress.step} of {plan.steps}")
-        steps = StepLog(paths.reports / "train", run.progress.rows)
+        if chief:
+            check_room(run, state, paths.checkpoints)
+            announce(run, resumed=saved is not None)
+        accelerator.wait_for_everyone()
+        steps = StepLog(paths.reports / "train", run.progress.rows) if chief else None
         try:
-            for step in progress_bar(run, plan.steps):
+            for step in progress_bar(run, chief):
                 run.step(interruption)
-                steps.add(step, run.progress.rows[-1])
-                epoch_ends = step % plan.steps_per_epoch == 0
-                if epoch_ends:
-                    save_epoch(run, state, metadata, record, step // plan.steps_per_epoch)
-                if epoch_ends or step % params.save_state_every_n_steps == 0:
-                    state.save(run.progress, run.parts())
+                if steps:
+                    steps.add(step, run.progress.rows[-1])
+                    save(run, state, metadata, record, step)
         except faults.StopRequestedError as stop:
-            state.save(run.progress, run.parts())
-            faults.leave(stop, run.progress.step)
-        state.finish(run.progress)
-    log.end(run.progress.step)
+            if chief:
+                state.save(run.progress, run.parts())
+            faults.leave(stop, run.progress.step, chief)
+        if chief:
+            state.finish(run.progress)
+            log.end(run.progress.step)
+        run.network.restore()
 
 
-def progress_bar(run: Run, steps: int) -> Iterator[int]:
+def prepare(
+    params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], accelerator: Any
+) -> tuple[Run, dict[str, str]]:
+    """Base model, pictures and network, ready for the first step, and the checkpoints' metadata."""
+    base = load_base(paths.base, DTYPES[params.mixed_precision], accelerator.device)
+    pool = side_by_side(base, accelerator.device)
+    regular = read_regularisation(paths.regularisation)
+    pictures = read_pictures(base, manifest, paths.dataset, regular, params.prior_loss_weight, pool)
+    base.vae.to("cpu")
+    plan = make_plan(params, manifest, regular)
+    run = Run(params, base, pictures, plan, manifest.resolution, accelerator, pool)
+    optimizer = described(run.optimizer, params)
+    return run, file_metadata(params, manifest, plan, record, base.family, paths.base, optimizer, folders(regular))
+
+
+def announce(run: Run, resumed: bool) -> None:
+    """Say what begins."""
+    plan = run.plan
+    if resumed:
+        print(f"resuming after step {run.progress.step} of {plan.steps}")
+    for message in needs.ignored_settings(run.params, run.base):
+        print(f"ignored: {message}")
+    print(f"{plan.epochs} epochs of {plan.steps_per_epoch} steps on {run.accelerator.device}", flush=True)
+
+
+def check_room(run: Run, state: State, out: Path) -> None:
+    """Raise SpriteLoraError where the disk has no room for all that is still to be written."""
+    names = checkpoint_names(run.params)
+    weights = list(run.network.parameters())
+    trained = sum(weight.numel() for weight in weights if weight.requires_grad)
+    width = DTYPES[run.params.save_precision or "float"].itemsize
+    missing = sum(not (state.epochs / name).exists() for name in names)
+    needed = needs.disk_needed(sum(weight.numel() for weight in weights), trained, width, len(names), missing)
+    needs.check_disks(state.folder, out, *needed)
+
+
+def save(run: Run, state: State, metadata: dict[str, str], record: dict[str, Any], step: int) -> None:
+    """After a step: the checkpoint where an epoch ends, and the state to resume from every so many steps."""
+    params, per_epoch = run.params, run.plan.steps_per_epoch
+    epoch, over = divmod(step, per_epoch)
+    if not over and (epoch % params.save_every_n_epochs == 0 or epoch == params.max_train_epochs):
+        dtype = DTYPES[params.save_precision or "float"]
+        tensors = {name: tensor.to(dtype) for name, tensor in run.network.state_dict().items()}
+        path = state.epochs / file_name(params.output_name, epoch, params.max_train_epochs)
+        faults.check_disk(state.folder, sum(tensor.nbytes for tensor in tensors.values()), path.name)
+        write_lora(path, tensors, {**metadata, **epoch_metadata(record, epoch, step)})
+    if not over or step % params.save_state_every_n_steps == 0:
+        faults.check_disk(state.folder, 3 * sum(weight.nbytes for weight in run.network.parameters()), "the state")
+        state.save(run.progress, run.parts())
+
+
+def progress_bar(run: Run, chief: bool) -> Iterator[int]:
     """Numbers of the steps to do, from 1, with a bar on a terminal and a line now and then in a log."""
-    first = run.progress.step + 1
-    numbers = range(first, steps + 1)
-    bar = tqdm(numbers, initial=first - 1, total=steps, desc="training", unit="step", disable=None)
+    first, steps = run.progress.step + 1, run.plan.steps
+    disable = None if chief else True
+    bar = tqdm(range(first, steps + 1), initial=first - 1, total=steps, desc="training", unit="step", disable=disable)
     every = max(1, steps // 20)
     start = time.monotonic()
     for step in bar:
         yield step
-        bar.set_postfix(loss=f"{average_loss(run):.4f}")
-        if bar.disable and (step % every == 0 or step == steps):
+        loss = f"{average_loss(run):.4f}"
+        bar.set_postfix(loss=loss)
+        if chief and bar.disable and (step % every == 0 or step == steps):
             pace = (time.monotonic() - start) / (step - first + 1)
-            left = pace * (steps - step)
             print(
-                f"step {step}/{steps}  loss {average_loss(run):.4f}  {pace:.2f} s/step  {left:.0f} s left", flush=True
+                f"step {step}/{steps}  loss {loss}  {pace:.2f} s/step  {pace * (steps - step):.0f} s left", flush=True
             )
 
 
@@ -114,16 +143,3 @@ def average_loss(run: Run) -> float:
     """Mean loss of the last epoch's worth of steps (kohya's `loss/average`)."""
     rows = run.progress.rows[-run.plan.steps_per_epoch :]
     return sum(row["loss"] for row in rows) / len(rows)
-
-
-def save_epoch(run: Run, state: State, metadata: dict[str, str], record: dict[str, Any], epoch: int) -> None:
-    """Write the epoch's checkpoint into the state, where the params ask for one."""
-    params = run.params
-    last = epoch == params.max_train_epochs
-    if not last and epoch % params.save_every_n_epochs:
-        return
-    tensors = {
-        name: tensor.to(DTYPES[params.save_precision or "float"]) for name, tensor in run.network.state_dict().items()
-    }
-    path = state.epochs / file_name(params.output_name, epoch, params.max_train_epochs)
-    write_lora(path, tensors, {**metadata, **epoch_metadata(record, epoch, run.progress.step)})

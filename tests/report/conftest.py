@@ -218,7 +218,7 @@ def manifest() -> dict[str, Any]:
 
 def params() -> dict[str, Any]:
     places = {
-        **{name: name for name in ("data", "captions", "state", "logs", "reports")},
+        **{name: name for name in ("data", "captions", "regularisation", "state", "logs", "reports")},
         **{name: f"outputs/{name}" for name in ("dataset", "checkpoints", "samples", "selected", "finished")},
         "base": "models/nano",
     }

@@ -1,0 +1,63 @@
+"""What a run needs of the machine, known before it starts."""
+
+import importlib.util
+from pathlib import Path
+
+import torch
+
+from stages.base_model import BaseModel
+from stages.errors import SpriteLoraError
+from stages.train.faults import check_disk
+from stages.train.params import Train
+
+HEADER = 1 << 20
+"""Bytes that are kept for a checkpoint's metadata; a long tag list takes some hundred thousand."""
+
+
+def check_device(params: Train, device: torch.device) -> None:
+    """Raise SpriteLoraError for settings that this device cannot do."""
+    cuda = device.type == "cuda"
+    without = [
+        (params.mixed_precision == "fp16", "mixed_precision: fp16", "'no', or bf16"),
+        (params.xformers, "xformers: true", "sdpa: true"),
+        (params.optimizer_type == "AdamW8bit", "optimizer_type: AdamW8bit", "AdamW"),
+    ]
+    for used, what, instead in without:
+        if used and not cuda:
+            raise SpriteLoraError(f"train.{what} needs a CUDA GPU, and this machine has none", f"here: {instead}")
+    if params.xformers and importlib.util.find_spec("xformers") is None:
+        raise SpriteLoraError("train.xformers needs the package xformers", "uv sync --extra gpu, or sdpa: true")
+    if cuda and params.mixed_precision == "bf16" and not torch.cuda.is_bf16_supported():
+        raise SpriteLoraError("train.mixed_precision: bf16 needs a newer GPU than this one", "fp16, or 'no'")
+
+
+def ignored_settings(params: Train, base: BaseModel) -> list[str]:
+    """Settings that do nothing in this run, in words."""
+    cases = [
+        (base.is_sdxl and params.clip_skip is not None, "clip_skip: SDXL reads the layer before the last in any case"),
+        (params.keep_tokens > 0 and not params.shuffle_caption, "keep_tokens: shuffle_caption is off"),
+        (
+            params.lr_scheduler_num_cycles != 1 and params.lr_scheduler != "cosine_with_restarts",
+            f"lr_scheduler_num_cycles: {params.lr_scheduler} has no restarts",
+        ),
+    ]
+    return [f"train.{message}" for ignored, message in cases if ignored]
+
+
+def disk_needed(weights: int, trained: int, bytes_per_weight: int, checkpoints: int, missing: int) -> tuple[int, int]:
+    """Bytes that a run writes at most: (to the state folder, to the output).
+
+    State: the `missing` checkpoints, and two resume states of float32 weights and two moments of the trained ones.
+    """
+    file = weights * bytes_per_weight + HEADER
+    return missing * file + 2 * 4 * (weights + 2 * trained), checkpoints * file
+
+
+def check_disks(state: Path, out: Path, to_state: int, to_out: int) -> None:
+    """Raise SpriteLoraError where a disk has not enough room for the whole run."""
+    places = [next(path for path in (folder, *folder.absolute().parents) if path.exists()) for folder in (state, out)]
+    if places[0].stat().st_dev == places[1].stat().st_dev:
+        check_disk(state, to_state + to_out, "the whole training")
+    else:
+        check_disk(state, to_state, "the training's state")
+        check_disk(out, to_out, "its checkpoints")
