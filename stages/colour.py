@@ -4,6 +4,7 @@ Distances are Euclidean in OKLab (Ottosson 2020, https://bottosson.github.io/pos
 and about 0.02 is the least that an eye tells apart side by side.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +34,9 @@ _LMS_TO_LAB = np.array(
 )
 
 
+Lab = tuple[float, float, float]
+
+
 @dataclass(frozen=True)
 class Region:
     """A part of OKLCh that people give one word to: ranges of lightness, chroma and hue (degrees, may pass 360)."""
@@ -42,28 +46,31 @@ class Region:
     hue: tuple[float, float] = (0, 360)
 
     @property
-    def centre(self) -> NDArray[np.float64]:
+    def centre(self) -> Lab:
         """The middle of the region in OKLab; of all hues, a grey."""
         chroma = 0.0 if self.hue == (0, 360) else min(sum(self.chroma) / 2, 0.15)
-        return _polar(sum(self.lightness) / 2, chroma, sum(self.hue) / 2)
+        a, b = _polar(chroma, sum(self.hue) / 2)
+        return sum(self.lightness) / 2, a, b
 
-    def distance(self, lab: NDArray[np.float64]) -> float:
+    def distance(self, lab: Lab) -> float:
         """From an OKLab colour to the nearest colour of the region; 0 inside."""
-        light = np.clip(lab[0], *self.lightness)
-        chroma, hue = float(np.hypot(lab[1], lab[2])), float(np.degrees(np.arctan2(lab[2], lab[1])))
+        light, a, b = lab
+        off = light - min(max(light, self.lightness[0]), self.lightness[1])
         start, end = self.hue
-        if (hue - start) % 360 <= end - start:
-            return float(np.hypot(lab[0] - light, chroma - np.clip(chroma, *self.chroma)))
-        return min(self._to_side(lab, light, side) for side in self.hue)
+        if (math.degrees(math.atan2(b, a)) - start) % 360 <= end - start:
+            chroma = math.hypot(a, b)
+            return math.hypot(off, chroma - min(max(chroma, self.chroma[0]), self.chroma[1]))
+        return min(math.hypot(off, self._to_side(a, b, hue)) for hue in self.hue)
 
-    def _to_side(self, lab: NDArray[np.float64], light: float, hue: float) -> float:
-        """To the region's face of one hue: the colour's foot on that ray, kept within the ranges."""
-        ray = _polar(0, 1, hue)
-        return float(np.linalg.norm(lab - _polar(light, float(np.clip(lab @ ray, *self.chroma)), hue)))
+    def _to_side(self, a: float, b: float, hue: float) -> float:
+        """In the chroma plane, to the region's side of one hue: to the foot on that ray, kept within the range."""
+        along, up = _polar(1, hue)
+        foot = min(max(a * along + b * up, self.chroma[0]), self.chroma[1])
+        return math.hypot(a - foot * along, b - foot * up)
 
 
-def _polar(lightness: float, chroma: float, hue: float) -> NDArray[np.float64]:
-    return np.array([lightness, chroma * np.cos(np.radians(hue)), chroma * np.sin(np.radians(hue))])
+def _polar(chroma: float, hue: float) -> tuple[float, float]:
+    return chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue))
 
 
 def _region(least: float, most: float, pale: float, strong: float, start: float = 0, end: float = 360) -> Region:
@@ -183,14 +190,21 @@ def canonical_name(word: str) -> str | None:
     return word if word in NAMED else None
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
+def _lab(rgb: RGB) -> Lab:
+    light, a, b = oklab(np.array(rgb, dtype=np.uint8)).tolist()
+    return light, a, b
+
+
+@lru_cache(maxsize=16384)
 def name_distance(rgb: RGB, word: str, lighter: float = 0.0) -> float:
     """Distance (OKLab) from a colour to the nearest that bears a colour word, 0 where it does itself.
 
     `lighter` is added to the colour's lightness first: the `blue` of a dark blue is sought among lighter colours.
     Raises KeyError for a word not in NAMED.
     """
-    lab = oklab(np.array(rgb, dtype=np.uint8)) + np.array([lighter, 0, 0])
+    light, a, b = _lab(rgb)
+    lab = light + lighter, a, b
     return min(region.distance(lab) for region in NAMED[SYNONYMS.get(word, word)])
 
 
@@ -201,11 +215,11 @@ def is_named(rgb: RGB, word: str) -> bool:
 
 def nearest_name(rgb: RGB, among: tuple[str, ...] = BASIC) -> str:
     """The colour word whose region is nearest; of several that hold the colour, the one whose centre is."""
-    lab = oklab(np.array(rgb, dtype=np.uint8))
+    lab = _lab((int(rgb[0]), int(rgb[1]), int(rgb[2])))
 
     def fit(word: str) -> tuple[float, float]:
         regions = NAMED[word]
-        centres = (float(np.linalg.norm(lab - region.centre)) for region in regions)
+        centres = (math.dist(lab, region.centre) for region in regions)
         return min(region.distance(lab) for region in regions), min(centres)
 
     return min(among, key=fit)

@@ -64,5 +64,6 @@ def quote(text: str, limit: int = QUOTE) -> str:
     """In double quotes, control characters made visible, cut in the middle when long."""
     if len(text) > limit:
         text = f"{text[: limit * 2 // 3]} ... {text[-(limit // 3) :]}"
-    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-    return f'"{shown}"'
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return f'"{text}"'

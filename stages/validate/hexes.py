@@ -7,7 +7,7 @@ import numpy as np
 
 from stages.caption import BACKGROUND, Feature, background_tag, colour_words, features, hex_codes
 from stages.colour import BASIC, REACH, RGB, distance, name_distance, nearest_name, parse_hex, to_hex
-from stages.sprite import pack, unpack
+from stages.sprite import unpack
 from stages.validate.finding import Found, quote
 from stages.validate.picture import Picture
 
@@ -120,29 +120,11 @@ def disagree(colours: list[RGB], phrase: str) -> bool:
     )
 
 
-def border(picture: Picture) -> list[tuple[RGB, float]]:
-    """Colours along the top edge and the upper two thirds of the sides, with their shares, commonest first.
-
-    Shoulders touch the lower third of a portrait's sides, so it is left out.
-    """
-    side = len(picture.cells)
-    low = side * 2 // 3
-    edge = np.concatenate([picture.cells[0], picture.cells[1:low, 0], picture.cells[1:low, -1]])
-    codes, counts = np.unique(pack(edge), return_counts=True)
-    order = np.lexsort((codes, -counts))
-    return [(_rgb(codes[at]), float(counts[at] / counts.sum())) for at in order]
-
-
-def _rgb(code: np.uint32) -> RGB:
-    value = int(code)
-    return value >> 16, value >> 8 & 255, value & 255
-
-
 def _background(caption: str, picture: Picture, shown: str, found: list[Found]) -> None:
     tag = background_tag(caption)
     if not tag:
         return
-    colours = border(picture)
+    colours = picture.border
     kept = [rgb for rgb, share in colours if share >= LEAST_BACKGROUND] or [colours[0][0]]
     if disagree(kept, BACKGROUND.split(tag)[0]):
         is_really = ", ".join(f"{to_hex(rgb)} ({nearest_name(rgb, SPOKEN)})" for rgb in kept[:3])

@@ -1,14 +1,16 @@
 """The rules on one sprite's pixels."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.colour import RGB
 from stages.errors import SpriteLoraError
-from stages.sprite import Pixels, composite, grid_factor, pack, read_sprite, snap
+from stages.sprite import Pixels, composite, grid_factor, open_sprite, pack, snap
 from stages.validate.finding import Found
 from stages.validate.gate import Gate
 
@@ -28,11 +30,23 @@ class Picture:
     colours: NDArray[np.uint32]
     """Its colours as 0xrrggbb, sorted."""
 
+    @cached_property
+    def border(self) -> list[tuple[RGB, float]]:
+        """Colours along the top edge and the upper two thirds of the sides, with their shares, commonest first.
+
+        Shoulders touch the lower third of a portrait's sides, so it is left out.
+        """
+        low = len(self.cells) * 2 // 3
+        edge = np.concatenate([self.cells[0], self.cells[1:low, 0], self.cells[1:low, -1]])
+        codes, counts = np.unique(pack(edge), return_counts=True)
+        order = np.lexsort((codes, -counts))
+        return [(_rgb(int(codes[at])), float(counts[at] / counts.sum())) for at in order]
+
 
 def check_picture(path: str, shown: str, gate: Gate, found: list[Found]) -> Picture | None:
     """Read a sprite, note what is wrong with it; None where it is no picture on the grid."""
     try:
-        image = read_sprite(Path(path))
+        image = open_sprite(Path(path))
     except SpriteLoraError as error:
         found.append(Found("unreadable-image", shown, str(error.args[0]).removeprefix(f"{path}: ")))
         return None
@@ -41,8 +55,7 @@ def check_picture(path: str, shown: str, gate: Gate, found: list[Found]) -> Pict
     if grid_factor(width, height, side) is None:
         found.append(Found("off-grid", shown, _no_factor(width, height, side)))
         return None
-    if image.getchannel("A").getextrema() != (255, 255):
-        clear = int((np.asarray(image)[..., 3] < 255).sum())
+    if image.mode == "RGBA" and (clear := int((np.asarray(image)[..., 3] < 255).sum())):
         found.append(Found("transparent", shown, f"{clear} of {width * height} pixels are not opaque"))
     snapped = snap(composite(image, gate.background), side)
     if snapped.off_grid:
@@ -53,6 +66,10 @@ def check_picture(path: str, shown: str, gate: Gate, found: list[Found]) -> Pict
         found.append(Found("off-grid-pixels", shown, share))
     colours = np.unique(pack(snapped.cells))
     return Picture(blake2b(snapped.cells.tobytes(), digest_size=DIGEST).digest(), snapped.cells, colours)
+
+
+def _rgb(code: int) -> RGB:
+    return code >> 16, code >> 8 & 255, code & 255
 
 
 def _no_factor(width: int, height: int, side: int) -> str:

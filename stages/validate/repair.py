@@ -6,7 +6,7 @@ from functools import partial
 
 from stages.caption import BACKGROUND, LINE_END, features, tags, words
 from stages.colour import RGB, parse_hex
-from stages.validate.hexes import HASHED, LEAST_BACKGROUND, border, colours_said, disagree, has_colour
+from stages.validate.hexes import HASHED, LEAST_BACKGROUND, colours_said, disagree, has_colour
 from stages.validate.picture import Picture
 
 LABEL = re.compile(r"^[\w ]+:\s*$")
@@ -81,7 +81,7 @@ def _proved(phrase: str, rgb: RGB, picture: Picture | None) -> bool:
     """Whether the pixels or the words say that this feature has this colour."""
     if BACKGROUND.search(phrase):
         return picture is not None and any(
-            colour == rgb and share >= LEAST_BACKGROUND for colour, share in border(picture)
+            colour == rgb and share >= LEAST_BACKGROUND for colour, share in picture.border
         )
     return bool(colours_said(phrase)) and not disagree([rgb], phrase)
 

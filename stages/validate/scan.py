@@ -12,7 +12,7 @@ from stages.tokens import ClipTokenizer, load_tokenizer
 from stages.validate.census import Census
 from stages.validate.finding import Found
 from stages.validate.gate import Gate
-from stages.validate.hexes import border, check_codes, check_colours
+from stages.validate.hexes import check_codes, check_colours
 from stages.validate.listing import shown
 from stages.validate.picture import check_picture
 from stages.validate.words import check_length, check_words, read_caption
@@ -133,5 +133,5 @@ def _check_pair(task: Task, gate: Gate, found: list[Found]) -> Pair:
                 check_colours(caption, named, picture, gate.hex_tolerance, file, found)
     if not picture:
         return Pair(task.stem, caption, None, None, 0, -1)
-    red, green, blue = border(picture)[0][0]
+    red, green, blue = picture.border[0][0]
     return Pair(task.stem, caption, picture.digest, None, len(picture.colours), red << 16 | green << 8 | blue)

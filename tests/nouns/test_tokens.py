@@ -115,3 +115,13 @@ def test_no_torch_is_loaded():
 
     program = "import sys, stages.tokens, stages.caption, stages.lora_size; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@given(st.lists(st.text(max_size=40), max_size=5))
+def test_counts_by_words_are_the_whole_texts(clip, texts):
+    assert clip.counts(texts) == [len(clip.token_ids(text)) for text in texts]
+
+
+@given(st.text(alphabet=st.characters(codec="ascii"), max_size=80))
+def test_counts_of_ascii_are_the_whole_texts(clip, text):
+    assert clip.counts([text, f"{text} {text}"]) == [clip.count(text), clip.count(f"{text} {text}")]

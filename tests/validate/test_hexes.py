@@ -8,7 +8,7 @@ import pytest
 
 from stages.colour import parse_hex
 from stages.validate.gate import Gate
-from stages.validate.hexes import border, check_codes, check_colours, disagree, has_colour
+from stages.validate.hexes import check_codes, check_colours, disagree, has_colour
 from stages.validate.picture import check_picture
 from stages.validate.words import read_caption
 
@@ -90,7 +90,7 @@ def test_tolerance_is_levels_per_channel(picture, code, tolerance, there):
 
 
 def test_border_leaves_the_shoulders_out(picture):
-    assert border(picture) == [((48, 148, 72), 1.0)]
+    assert picture.border == [((48, 148, 72), 1.0)]
 
 
 @pytest.mark.parametrize(
