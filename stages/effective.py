@@ -5,7 +5,7 @@ networks/lora.py `create_network`, at v0.10.1). A difference between two runs is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 State = Literal["given", "default", "unknown"]
@@ -21,6 +21,8 @@ class Value:
     """Whether the setting does anything in this run; None where that hangs on something unknown."""
     note: str = ""
     """For a default: what it stands for. For an unknown value: why, and what it may be."""
+    idle: str = ""
+    """Why the setting does nothing, or may do nothing, in this run."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ OFF_AT_ZERO = (
     "scale_weight_norms", "network_dropout", "conv_dim",
 )  # fmt: skip
 """Settings for which 0 and `not given` are one. A learning rate or a seed of 0 is a value."""
+
+NOT_KOHYAS = ("art_pixels", "background")
+"""Settings of this pipeline that sd-scripts does not have: off in its runs, not unknown."""
 
 ARCHITECTURE = "architecture"
 BATCH = "resolution and batch"
@@ -170,7 +175,7 @@ def resolve(
             values[name] = Value(None, "unknown", None, unknown[name])
         elif given.get(name) is not None:
             values[name] = Value(_normal(name, given[name]), "given")
-        elif name in given or unlisted == "default":
+        elif name in given or unlisted == "default" or name in NOT_KOHYAS:
             values[name] = Value(setting.default, "default")
         else:
             values[name] = Value(None, "unknown", None, "not recorded")
@@ -212,31 +217,29 @@ def _inherit(values: dict[str, Value]) -> None:
         for flag, precision in (("full_fp16", "fp16"), ("full_bf16", "bf16")):
             if values[flag].value:
                 values["save_precision"] = Value(precision, "default", True, flag)
-    if values["max_train_epochs"].value is not None and values["max_train_steps"].state != "given":
-        values["max_train_steps"] = Value(None, "default", True, "max_train_epochs decides")
 
 
 def _activity(name: str, value: Value, values: Mapping[str, Value], sdxl: bool) -> Value:
     """The value with whether it does anything in this run."""
     active: bool | None = True
-    note = value.note
+    idle = ""
     if name == "learning_rate":
-        active, note = False, "takes effect through unet_lr and text_encoder_lr"
+        active, idle = False, "takes effect through unet_lr and text_encoder_lr"
     elif name == "clip_skip" and sdxl:
-        active, note = False, "SDXL ignores it"
+        active, idle = False, "SDXL ignores it"
     elif name == "text_encoder_lr" and values["network_train_unet_only"].value:
-        active, note = False, "no text encoder is trained"
+        active, idle = False, "no text encoder is trained"
     elif name == "max_train_steps" and values["max_train_epochs"].value is not None:
-        active = False
+        active, idle = False, "max_train_epochs decides"
     elif needs := SETTINGS[name].needs:
         answers = [_holds(values[needed], allowed) for needed, allowed in needs]
         active = True if True in answers else None if None in answers else False
         if active is not True:
             reason = " or ".join(needed for needed, _ in needs)
-            note = f"does nothing without {reason}" + (", which is not known" if active is None else "")
-    if value.state == "unknown":
-        return Value(None, "unknown", active if active is False else None, value.note)
-    return Value(value.value, value.state, active, note)
+            idle = f"does nothing without {reason}" + (", which is not known" if active is None else "")
+    if value.state == "unknown" and active:
+        active = None
+    return replace(value, active=active, idle=idle)
 
 
 def _holds(value: Value, allowed: tuple[Any, ...]) -> bool | None:

@@ -95,6 +95,8 @@ def _of_datasets(metadata: Mapping[str, str]) -> dict[str, Any]:
     repeats = {folder["n_repeats"] for folder in folders.values()}
     if len(repeats) == 1:
         found["num_repeats"] = repeats.pop()
+    if folders:
+        found["num_train_images"] = sum(folder["img_count"] for folder in folders.values())
     datasets = read_json(metadata, "ss_datasets")
     entries = [entry for entry in datasets if isinstance(entry, dict)] if isinstance(datasets, list) else []
     subsets = [subset for entry in entries for subset in entry.get("subsets") or [] if isinstance(subset, dict)]

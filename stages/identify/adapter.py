@@ -177,7 +177,7 @@ def _settings(metadata: Mapping[str, str], modules: Sequence[Module], base: str)
         "network_train_text_encoder_only": all(module.component.startswith("text") for module in modules),
     }
     values = resolve({**given, **from_tensors}, unlisted="unknown", sdxl=base.startswith("sdxl"))
-    table = {name: {"value": v.value, "state": v.state, "note": v.note} for name, v in values.items()}
+    table = {name: {"value": v.value, "state": v.state, "note": v.note or v.idle} for name, v in values.items()}
     for name in from_tensors:
         table[name]["state"] = "tensors"
     return table
