@@ -2,7 +2,7 @@
 from snakemake.utils import min_version
 
 from stages.record import code_hash
-from stages.sample.shards import planned
+from stages.sample.shards import planned, report_failures
 
 min_version("9.19")
 
@@ -21,6 +21,11 @@ container: "sprite-lora.sif"
 SHARDS = planned(config)
 
 
+# What a job said that failed on another machine, and once more at the end what one said that failed here.
+onerror:
+    report_failures(SHARDS)
+
+
 rule sample_epoch:
     input:
         [shard.pictures for shard in SHARDS],
@@ -36,9 +41,9 @@ for shard in SHARDS:
         output:
             shard.pictures,
         log:
-            f"<logs>/sample/shard-{shard.number}.log",
+            shard.log,
         resources:
-            gpu=1,
+            gpu=config.get("gpus", 1),
         params:
             shard=shard.number,
             epochs=shard.epochs_named,

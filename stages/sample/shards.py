@@ -43,6 +43,11 @@ class Shard:
         return [str(folder / f"{name}.png") for folder in folders for name in self.sample.prompts]
 
     @property
+    def log(self) -> str:
+        """Where its process's lines go."""
+        return str(self.paths.logs / "sample" / f"shard-{self.number}.log")
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The params that its pictures depend on: Snakemake draws again when they change."""
         return self.sample.model_dump() | self.train.model_dump(include=set(TRAIN_KEYS))
@@ -74,6 +79,16 @@ def planned(config: Mapping[str, Any]) -> list[Shard]:
     except SpriteLoraError as error:
         sys.exit(f"error: {error}")
     return [Shard(number, epochs, files, paths, sample, train) for number, epochs in enumerate(groups)]
+
+
+def report_failures(shards: Iterable[Shard]) -> None:
+    """Print the last lines of each shard's log that tells of a failure."""
+    for shard in shards:
+        log = Path(shard.log)
+        text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+        found = max(text.rfind("error: "), text.rfind("Traceback (most recent call last)"))
+        if found >= 0:
+            print(f"\n{log}:\n{text[found:].rstrip()}\n", file=sys.stderr)
 
 
 def chosen_epochs(saved: Iterable[int], wanted: object) -> list[int]:
