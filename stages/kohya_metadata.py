@@ -3,8 +3,8 @@
 Keys: sd-scripts train_network.py (`metadata = {...}` and the save hook). All values are text; `None` is written out.
 """
 
-import ast
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,17 +44,22 @@ PER_DATASET = {
 PER_SUBSET = {"shuffle_caption": "shuffle_caption", "keep_tokens": "keep_tokens", "flip_aug": "flip_aug",
               "color_aug": "color_aug", "random_crop": "random_crop", "num_repeats": "num_repeats"}  # fmt: skip
 
+CONSTANTS = {"None": None, "null": None, "True": True, "False": False}
+
 PREDICTION = {"sd_v1_v": True, "sd_v2_v": True, "sd_v1": False, "sd_v2": False}
 
 
 def read_value(text: str) -> Any:
-    """A value as sd-scripts wrote it with `str()`: None, bool, number, tuple, JSON or text."""
-    if text in ("None", "null"):
-        return None
-    try:
-        return ast.literal_eval(text) if len(text) < 200 else text
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
+    """A value as sd-scripts wrote it with `str()`: None, bool, number, or text."""
+    if text in CONSTANTS:
+        return CONSTANTS[text]
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        return number if math.isfinite(number) else text
+    return text
 
 
 def read_json(metadata: Mapping[str, str], key: str) -> Any:

@@ -112,7 +112,7 @@ def _number(text: str | None) -> int | None:
 def _clock(text: str | None) -> datetime | None:
     """A Unix time, in UTC; None for none and for constants."""
     value = read_value(text) if text is not None else None
-    if not isinstance(value, int | float) or not 0 < value < 2**40:
+    if not isinstance(value, int | float) or not 0 < value < 2**35:
         return None
     moment = datetime.fromtimestamp(value, UTC).replace(tzinfo=None)
     return moment if moment > FIRST_CLOCK else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from stages.audit.evidence import CaptionVersion, Checkpoint, PictureSet, claims, families
-from stages.audit.matching import Match, day
+from stages.audit.matching import Match, day, fits_name
 from stages.audit.runs import Run
 
 PRECISIONS = {"F16": "fp16", "BF16": "bf16", "F32": "fp32"}
@@ -21,7 +21,17 @@ class Contradiction:
 
 
 def of_pictures(pictures: PictureSet, matches: Sequence[Match], runs: Sequence[Run]) -> Iterator[Contradiction]:
-    """Pictures that every run which their name suggests is too young for."""
+    """Pictures whose record and folder disagree, and those that are older than every run that their name suggests."""
+    recorded = [match for match in matches if match.certainty == "record"]
+    folder = PurePosixPath(pictures.path).name
+    for match in recorded:
+        if pictures.epoch is not None and match.epoch not in (None, pictures.epoch):
+            message = f"{folder} says epoch {pictures.epoch}, but {match.reason}, of epoch {match.epoch}"
+            yield Contradiction("folder against record", pictures.path, message)
+    told = [run.name for run in runs if fits_name(pictures.name, run)]
+    if recorded and told and not {match.run for match in recorded} & set(told):
+        message = f"{folder} is named like {', '.join(told)}, but {recorded[0].reason}, of {recorded[0].run}"
+        yield Contradiction("folder against record", pictures.path, message)
     if any(match.certainty != "ruled out" for match in matches):
         return
     for match in matches:

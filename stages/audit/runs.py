@@ -13,6 +13,9 @@ from stages.audit.sizes import Fit, fitting
 UNEVEN = 4.0
 """Epochs of one training take about the same time. Dates whose steps differ by more than this factor are of copies."""
 
+LONGEST = 10_000
+"""Epochs; a file that claims to be of a later one is not believed when the missing ones are counted."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -71,13 +74,13 @@ class Run:
     @property
     def missing(self) -> list[int]:
         """Epochs between the first and the last known one that left no file here."""
-        if not self.epochs:
-            return []
         content = self.read.content if self.read else None
-        last = content.epochs if content and content.epochs else self.epochs[-1]
-        steps = {later - earlier for earlier, later in zip([0, *self.epochs], self.epochs, strict=False)}
-        every = min(steps)
-        return [epoch for epoch in range(every, last + 1, every) if epoch not in self.epochs]
+        there = [epoch for epoch in self.epochs if 0 < epoch <= LONGEST]
+        if not there:
+            return []
+        last = content.epochs if content and content.epochs else there[-1]
+        every = min(later - earlier for earlier, later in pairwise([0, *there]))
+        return [epoch for epoch in range(every, min(last, LONGEST) + 1, every) if epoch not in there]
 
     @property
     def uneven(self) -> str | None:

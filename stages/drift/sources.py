@@ -84,7 +84,7 @@ def _checkpoint(path: Path) -> RunFacts:
     base, _ = family(modules)
     known = None if base == "unknown" else base
     if METADATA_KEY in header.metadata:
-        record = json.loads(header.metadata[METADATA_KEY])
+        record = _record(path, header.metadata[METADATA_KEY])
         found = from_record(record, path.name, f"{path}: our record", known)
         return _with_tags(found, header.metadata)
     given = flags(header.metadata)
@@ -107,6 +107,16 @@ def _checkpoint(path: Path) -> RunFacts:
         captions=Captions(tags=frequency, version="the tags that it counts", certainty=certainty),
         software={"trainer": trainer} if by_kohya else {},
     )
+
+
+def _record(path: Path, text: str) -> dict[str, Any]:
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise SpriteLoraError(f"{path}: its `{METADATA_KEY}` metadata is no record", "the file was changed since")
+    return record
 
 
 def _with_tags(found: RunFacts, metadata: Mapping[str, str]) -> RunFacts:

@@ -94,8 +94,8 @@ def _captions(drift: CaptionDrift) -> Iterator[str]:
         yield f"{change.stem} (similarity {change.similarity:g}):"
         pairs = enumerate(zip(change.a, change.b, strict=False))
         start = next((at for at, (one, other) in pairs if one != other), min(len(change.a), len(change.b)))
-        yield f"  - {_short(change.a, start)}"
-        yield f"  + {_short(change.b, start)}"
+        yield f"  before: {_short(change.a, start)}"
+        yield f"  after: {_short(change.b, start)}"
 
 
 def _cut(cut: Cut) -> str:

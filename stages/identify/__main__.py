@@ -7,8 +7,10 @@ Exit code 1 where a file could not be read or contradicts itself.
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -27,13 +29,22 @@ def main() -> None:
     options = parser.parse_args()
     found = [describe(file, tensors=options.tensors, hashes=options.hash) for file in options.files]
     if options.json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(json.dumps(finite(found), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         console = Console(width=None if sys.stdout.isatty() else 160)
         for one in found:
             show(one, console, settings=not options.brief)
     if any(one.get("problems") for one in found):
         sys.exit(1)
+
+
+def finite(content: Any) -> Any:
+    """The same with infinities and NaN, which JSON does not have and a broken alpha may hold, as text."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return str(content) if isinstance(content, float) and not math.isfinite(content) else content
 
 
 if __name__ == "__main__":

@@ -197,14 +197,18 @@ def _dataset(metadata: Mapping[str, str]) -> dict[str, Any] | None:
     }
 
 
-def _record(metadata: Mapping[str, str]) -> Any:
+def _record(metadata: Mapping[str, str]) -> dict[str, Any] | None:
     text = metadata.get(METADATA_KEY)
-    if text is None:
-        return None
+    return None if text is None else read_object(text)
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """Our record out of its JSON; what else stands in its place under `unreadable`."""
     try:
-        return json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError):
-        return {"unreadable": text[:200]}
+        content = None
+    return content if isinstance(content, dict) else {"unreadable": text[:200]}
 
 
 def contradictions(path_stem: str, found: Mapping[str, Any], hashes: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from stages.errors import SpriteLoraError
-from stages.identify.adapter import LABELS, contradictions, describe_adapter
+from stages.identify.adapter import LABELS, contradictions, describe_adapter, read_object
 from stages.identify.hashes import compare, compute, read_alphas
 from stages.lora_layout import read_modules
 from stages.model_layout import FAMILIES, describe_model
@@ -139,13 +139,8 @@ def _describe_picture(path: Path) -> dict[str, Any]:
     texts = read_texts(path)
     with Image.open(path, formats=["PNG"]) as image:
         found: dict[str, Any] = {"kind": "picture", "width": image.width, "height": image.height, "mode": image.mode}
-    problems = []
-    record = None
-    if METADATA_KEY in texts:
-        try:
-            record = json.loads(texts[METADATA_KEY])
-        except (ValueError, RecursionError):
-            problems.append(f"its `{METADATA_KEY}` text is not JSON")
+    record = read_object(texts[METADATA_KEY]) if METADATA_KEY in texts else None
+    problems = [f"its `{METADATA_KEY}` text is no record"] if record and "unreadable" in record else []
     web_ui = parse_web_ui(texts[PARAMETERS]) if PARAMETERS in texts else None
     found["record"] = record
     found["web_ui"] = None if web_ui is None else {

@@ -243,3 +243,15 @@ def test_command(lora: Lora, tmp_path: Path) -> None:
     assert "SD1.5 rank 16 32-bit | SD1.5 rank 32 16-bit" in told
     nothing = subprocess.run([*command[:3]], capture_output=True, text=True)
     assert (nothing.returncode, "Traceback" in nothing.stderr) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"), [("a_epoch5", "says epoch 5, but"), ("b_epoch2", "is named like b, but 1 pictures carry")]
+)
+def test_folders_that_say_otherwise_than_their_pictures(lora: Lora, tmp_path: Path, folder: str, message: str) -> None:
+    digest = "ab" * 32
+    lora("a-000002.safetensors", metadata=kohya(2, sshs_model_hash=digest))
+    lora("b-000002.safetensors", metadata=kohya(2, session="2", sshs_model_hash="cd" * 32))
+    picture(tmp_path / folder / "x.png", {"checkpoint": digest})
+    (told,) = audit(tmp_path)["contradictions"]
+    assert (told["kind"], message in told["message"]) == ("folder against record", True)
