@@ -8,21 +8,26 @@ Run     python -m stages.validate [--all]
 """
 
 import argparse
+import json
 import sys
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from stages.errors import SpriteLoraError, run
-from stages.files import write_json
+from stages.files import replacing, write_json
 from stages.params import Paths, read
 from stages.validate.check import Checked, check
 from stages.validate.finding import arrange
 from stages.validate.overview import overview
 from stages.validate.params import Validate
+from stages.validate.scan import Pair
 from stages.validate.settings import Settings
 from stages.validate.suggest import diff, suggestions, write
 from stages.validate.table import print_findings
+
+quoted = partial(json.dumps, ensure_ascii=False)
 
 
 def main() -> None:
@@ -53,16 +58,16 @@ def report(settings: Settings, checked: Checked, every: bool) -> None:
         reports / "validate.json",
         {"findings": findings.as_json(), "counts": findings.counts(), "overview": summary},
     )
-    write_json(reports / "captions.json", captions_index(checked))
+    write_captions(reports / "captions.json", checked.pairs)
     print_findings(findings, Console(width=None if sys.stdout.isatty() else 160, highlight=False), every)
     conclude(len(checked.pairs), len(findings.of("error")), len(findings.of("warning")), reports)
 
 
 def suggest(checked: Checked, writing: bool) -> None:
     """Print the diff on stdout, what it is on stderr; write it if asked to."""
-    if not checked.gate:
+    if not (checked.gate and checked.sprites and checked.captions):
         raise SpriteLoraError("params.yaml has errors, so captions were not looked at", "python -m stages.validate")
-    found = list(suggestions(checked.tasks, checked.gate, checked.corrections))
+    found = list(suggestions(checked.sprites, checked.captions, checked.gate, checked.corrections))
     if writing:
         write(found)
     for suggestion in found:
@@ -71,9 +76,15 @@ def suggest(checked: Checked, writing: bool) -> None:
     print(f"{len(found)} of {len(checked.pairs)} captions: repairs {done}", file=sys.stderr)
 
 
-def captions_index(checked: Checked) -> dict[str, str]:
-    """Stem to caption, sorted, as far as captions can be read."""
-    return {pair.stem: pair.caption for pair in checked.pairs if pair.caption is not None}
+def write_captions(path: Path, pairs: list[Pair]) -> None:
+    """Stem to caption, sorted, as far as captions can be read; line by line, to hold no second copy of a large set."""
+    said = (pair for pair in pairs if pair.caption is not None)
+    lines = (f"  {quoted(pair.stem)}: {quoted(pair.caption)}" for pair in said)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.write("{")
+        for number, line in enumerate(lines):
+            file.write(f"{',' * bool(number)}\n{line}")
+        file.write("\n}\n")
 
 
 def conclude(pairs: int, errors: int, warnings: int, reports: Path) -> None:

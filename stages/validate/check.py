@@ -12,10 +12,10 @@ from stages.validate.base import Need, check_base, check_disk
 from stages.validate.census import Census, order
 from stages.validate.finding import Found
 from stages.validate.gate import LENGTHS, Gate
-from stages.validate.listing import list_folder, pair, shown
+from stages.validate.listing import Folder, check_pairing, list_folder
 from stages.validate.params import Validate
 from stages.validate.prompts import check_prompt_lengths, check_prompts
-from stages.validate.scan import Pair, Task, check_pairs
+from stages.validate.scan import Pair, check_pairs
 from stages.validate.settings import Settings, check_fit
 from stages.validate.spelling import misspelt
 from stages.validate.whole_set import check_duplicates, check_spelling
@@ -32,7 +32,8 @@ class Checked:
     """Misspelt word to what it should be."""
     gate: Gate | None
     """None where the settings did not allow to look at pairs."""
-    tasks: list[Task]
+    sprites: Folder | None = None
+    captions: Folder | None = None
 
 
 def check(settings: Settings) -> Checked:
@@ -41,7 +42,7 @@ def check(settings: Settings) -> Checked:
     paths, rules, package = settings.section(Paths), settings.section(Validate), settings.section(Package)
     if not (paths and rules and package):
         message = "sprites and captions were not looked at: `paths`, `validate` and `package` must be right for that"
-        return Checked([], [Found("not-checked", settings.place(), message)], Census(), {}, None, [])
+        return Checked([], [Found("not-checked", settings.place(), message)], Census(), {}, None)
     found: list[Found] = []
     base_place = settings.place("paths", "base")
     tokenizer = check_base(paths.base, base_place, found)
@@ -66,26 +67,19 @@ def check(settings: Settings) -> Checked:
     return scanned
 
 
-def _check_folders(
-    data: Path, captions: Path, gate: Gate, tokenizer: ClipTokenizer | None, found: list[Found]
-) -> Checked:
-    sprites, texts = list_folder(data, ".png"), list_folder(captions, ".txt")
-    both, unpaired = pair(sprites, texts)
-    found += [*sprites.found, *texts.found, *unpaired]
-    if not both and not unpaired:
-        found.append(Found("no-pairs", shown(data), "there is no sprite with a caption"))
-    stems = sorted(sprites.files.keys() | texts.files.keys())
-    tasks = [Task(stem, sprites.files.get(stem), texts.files.get(stem)) for stem in stems]
+def _check_folders(data: Path, texts: Path, gate: Gate, tokenizer: ClipTokenizer | None, found: list[Found]) -> Checked:
+    sprites, captions = list_folder(data, ".png", found), list_folder(texts, ".txt", found)
+    check_pairing(sprites, captions, found)
     pairs: list[Pair] = []
     census = Census()
-    for checked, more, said in check_pairs(tasks, gate, tokenizer):
+    for checked, more, said in check_pairs(sprites, captions, gate, tokenizer):
         pairs += checked
         found += more
         census.merge(said)
     corrections = misspelt(census.words)
-    found += check_duplicates(pairs, sprites.files, texts.files)
-    found += check_spelling(pairs, texts.files, corrections, census)
-    return Checked(pairs, found, census, corrections, gate, tasks)
+    found += check_duplicates(pairs, sprites, captions)
+    found += check_spelling(pairs, captions, corrections, census)
+    return Checked(pairs, found, census, corrections, gate, sprites, captions)
 
 
 def _check_prompts(

@@ -1,6 +1,7 @@
 """Which sprites and captions are there, and which names no later tool could handle."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,67 +10,76 @@ from stages.validate.finding import Found, quote
 
 
 @dataclass(frozen=True)
-class Listing:
-    """A folder's files of one kind, by stem, and what is wrong with the folder."""
+class Folder:
+    """The files of one kind right in a folder, by stem."""
 
-    files: dict[str, str]
-    found: list[Found]
+    path: Path
+    suffix: str
+    stems: frozenset[str]
+
+    def file(self, stem: str) -> Path:
+        """The path of a stem's file."""
+        return self.path / f"{stem}{self.suffix}"
+
+    def shown(self, stem: str) -> str:
+        """The same, as findings name it."""
+        return shown(self.file(stem))
 
 
-def list_folder(folder: Path, suffix: str) -> Listing:
-    """The regular files `*<suffix>` right in `folder`, sorted by stem. Hidden files are passed over."""
-    files: dict[str, str] = {}
-    found: list[Found] = []
-    if not folder.is_dir():
-        return Listing(files, [Found("no-pairs", shown(folder), f"the folder {quote(str(folder))} is not here")])
-    inside = folder.resolve()
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.startswith("."):
-                continue
-            path = shown(entry.path)
-            if not entry.name.endswith(suffix) or not entry.is_file():
-                kind = (
-                    "a folder"
-                    if entry.is_dir()
-                    else f"not a *{suffix} file"
-                    if entry.is_file()
-                    else "not a regular file"
-                )
-                found.append(Found("ignored-file", path, f"{quote(entry.name)} is {kind}"))
-                continue
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
-                found.append(Found("outside-link", path, f"links to {quote(str(Path(entry.path).readlink()))}"))
-                continue
-            stem = entry.name.removesuffix(suffix)
-            if reason := unsafe(stem):
-                found.append(Found("unsafe-name", path, f"{quote(entry.name)} {reason}"))
-                continue
-            files[stem] = entry.path
-    folded: dict[str, str] = {}
-    for stem in files:
-        twin = folded.setdefault(stem.casefold(), stem)
+def list_folder(path: Path, suffix: str, found: list[Found]) -> Folder:
+    """The regular files `*<suffix>` right in a folder, and what is wrong with it. Hidden files are passed over."""
+    if not path.is_dir():
+        found.append(Found("no-pairs", shown(path), f"the folder {quote(str(path))} is not here"))
+        return Folder(path, suffix, frozenset())
+    inside = path.resolve()
+    with os.scandir(path) as entries:
+        # Interned, so that a sprite and its caption share one string.
+        stems = [sys.intern(stem) for entry in entries if (stem := _stem(entry, suffix, inside, found))]
+    folder = Folder(path, suffix, frozenset(stems))
+    _check_case(folder, found)
+    return folder
+
+
+def _stem(entry: os.DirEntry[str], suffix: str, inside: Path, found: list[Found]) -> str | None:
+    """The stem of a folder's entry; None, and a finding unless it is hidden, where no later stage could take it."""
+    if entry.name.startswith("."):
+        return None
+    path = shown(entry.path)
+    if not entry.name.endswith(suffix) or not entry.is_file():
+        plain = f"not a *{suffix} file" if entry.is_file() else "not a regular file"
+        found.append(Found("ignored-file", path, f"{quote(entry.name)} is {'a folder' if entry.is_dir() else plain}"))
+        return None
+    if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
+        found.append(Found("outside-link", path, f"links to {quote(str(Path(entry.path).readlink()))}"))
+        return None
+    stem = entry.name.removesuffix(suffix)
+    if reason := unsafe(stem):
+        found.append(Found("unsafe-name", path, f"{quote(entry.name)} {reason}"))
+        return None
+    return stem
+
+
+def _check_case(folder: Folder, found: list[Found]) -> None:
+    if len({stem.casefold() for stem in folder.stems}) == len(folder.stems):
+        return
+    first: dict[str, str] = {}
+    for stem in sorted(folder.stems):
+        twin = first.setdefault(stem.casefold(), stem)
         if twin != stem:
-            found.append(
-                Found("unsafe-name", shown(files[stem]), f"{quote(stem)} and {quote(twin)} differ only in case")
-            )
-    return Listing(files, found)
+            message = f"{quote(stem)} and {quote(twin)} differ only in case"
+            found.append(Found("unsafe-name", folder.shown(stem), message))
 
 
-def pair(sprites: Listing, captions: Listing) -> tuple[list[str], list[Found]]:
-    """Stems that have both, sorted, and a finding for each that has one."""
-    found = [
-        Found("missing-caption", shown(path), f"no caption {quote(stem + '.txt')} for this sprite")
-        for stem, path in sprites.files.items()
-        if stem not in captions.files
-    ]
-    found += [
-        Found("missing-sprite", shown(path), f"no sprite {quote(stem + '.png')} for this caption")
-        for stem, path in captions.files.items()
-        if stem not in sprites.files
-    ]
-    both = sorted(sprites.files.keys() & captions.files.keys())
-    return both, found
+def check_pairing(sprites: Folder, captions: Folder, found: list[Found]) -> None:
+    """A finding for each sprite without caption and the reverse."""
+    for one, other, rule, what in (
+        (sprites, captions, "missing-caption", "caption"),
+        (captions, sprites, "missing-sprite", "sprite"),
+    ):
+        for stem in one.stems - other.stems:
+            found.append(Found(rule, one.shown(stem), f"no {what} {quote(stem + other.suffix)} for it"))
+    if not sprites.stems and not captions.stems:
+        found.append(Found("no-pairs", shown(sprites.path), "there is no sprite with a caption"))
 
 
 def shown(path: Path | str) -> str:

@@ -43,10 +43,10 @@ class Picture:
         return [(_rgb(int(codes[at])), float(counts[at] / counts.sum())) for at in order]
 
 
-def check_picture(path: str, shown: str, gate: Gate, found: list[Found]) -> Picture | None:
+def check_picture(path: Path, shown: str, gate: Gate, found: list[Found]) -> Picture | None:
     """Read a sprite, note what is wrong with it; None where it is no picture on the grid."""
     try:
-        image = open_sprite(Path(path))
+        image = open_sprite(path)
     except SpriteLoraError as error:
         found.append(Found("unreadable-image", shown, str(error.args[0]).removeprefix(f"{path}: ")))
         return None

@@ -2,9 +2,12 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -13,12 +16,15 @@ from stages.validate.census import Census
 from stages.validate.finding import Found
 from stages.validate.gate import Gate
 from stages.validate.hexes import check_codes, check_colours
-from stages.validate.listing import shown
+from stages.validate.listing import Folder, shown
 from stages.validate.picture import check_picture
 from stages.validate.words import check_length, check_words, read_caption
 
 CHUNK = 256
 """Pairs that travel to a process at once: a tenth of a second of work."""
+
+AHEAD = 3
+"""Chunks that wait for each process, so that none idles."""
 
 FEW = 1024
 """Pairs from which on starting processes takes less time than it saves."""
@@ -39,41 +45,48 @@ class Pair:
     """Commonest border colour as 0xrrggbb; -1 where the sprite cannot be read."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """One pair to check; a path is None where that half is missing."""
+class Task(NamedTuple):
+    """One pair to check, and which halves of it are there."""
 
     stem: str
-    sprite: str | None
-    caption: str | None
+    sprite: bool
+    caption: bool
 
 
 Checked = tuple[list[Pair], list[Found], Census]
 
 
 def check_pairs(
-    tasks: list[Task], gate: Gate, tokenizer: ClipTokenizer | None, processes: int | None = None
+    sprites: Folder, captions: Folder, gate: Gate, tokenizer: ClipTokenizer | None, processes: int | None = None
 ) -> Iterator[Checked]:
-    """Check all pairs, in order, a chunk at a time. Linear in time; at most four chunks a process wait in memory."""
-    chunks = [tasks[at : at + CHUNK] for at in range(0, len(tasks), CHUNK)]
-    processes = processes or _cores()
-    with tqdm(total=len(tasks), unit="pair", disable=None, leave=False) as progress:
-        for checked in _in_order(chunks, gate, tokenizer, processes if len(tasks) >= FEW else 1):
+    """Check all pairs, sorted by stem, a chunk at a time. Linear in time; a few chunks a process wait in memory."""
+    stems = sorted(sprites.stems | captions.stems)
+    chunks = (
+        [Task(stem, stem in sprites.stems, stem in captions.stems) for stem in stems[at : at + CHUNK]]
+        for at in range(0, len(stems), CHUNK)
+    )
+    processes = 1 if len(stems) < FEW else processes or _cores()
+    check = partial(check_chunk, sprites, captions, gate)
+    with tqdm(total=len(stems), unit="pair", disable=None, leave=False) as progress:
+        for checked in _in_order(chunks, check, gate, tokenizer, processes):
             progress.update(len(checked[0]))
             yield checked
 
 
+Check = Callable[[list[Task], ClipTokenizer | None], Checked]
+
+
 def _in_order(
-    chunks: list[list[Task]], gate: Gate, tokenizer: ClipTokenizer | None, processes: int
+    chunks: Iterator[list[Task]], check: Check, gate: Gate, tokenizer: ClipTokenizer | None, processes: int
 ) -> Iterator[Checked]:
     if processes == 1:
-        yield from (check_chunk(chunk, gate, tokenizer) for chunk in chunks)
+        yield from (check(chunk, tokenizer) for chunk in chunks)
         return
-    with ProcessPoolExecutor(processes, initializer=_start, initargs=(gate,)) as pool:
+    with ProcessPoolExecutor(processes, initializer=_start, initargs=(check, gate.base)) as pool:
         waiting: deque[Future[Checked]] = deque()
         for chunk in chunks:
             waiting.append(pool.submit(_check, chunk))
-            if len(waiting) > 4 * processes:
+            if len(waiting) > AHEAD * processes:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -83,49 +96,51 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_worker: list[tuple[Gate, ClipTokenizer | None]] = []
-"""A pool process's own gate and tokenizer, set once by `_start`."""
+_worker: list[tuple[Check, ClipTokenizer | None]] = []
+"""A pool process's own check and tokenizer, set once by `_start`."""
 
 
-def _start(gate: Gate) -> None:
+def _start(check: Check, base: Path | None) -> None:
     # One thread each: the processes already take all cores.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    _worker.append((gate, load_tokenizer(gate.base) if gate.base else None))
+    _worker.append((check, load_tokenizer(base) if base else None))
 
 
 def _check(chunk: list[Task]) -> Checked:
-    gate, tokenizer = _worker[0]
-    return check_chunk(chunk, gate, tokenizer)
+    check, tokenizer = _worker[0]
+    return check(chunk, tokenizer)
 
 
-def check_chunk(chunk: list[Task], gate: Gate, tokenizer: ClipTokenizer | None) -> Checked:
+def check_chunk(
+    sprites: Folder, captions: Folder, gate: Gate, chunk: list[Task], tokenizer: ClipTokenizer | None
+) -> Checked:
     """Every rule that looks at one pair alone."""
     found: list[Found] = []
     census = Census()
-    pairs = [_check_pair(task, gate, found) for task in chunk]
-    counted = [pair for pair in pairs if pair.caption is not None]
-    for pair in counted:
-        census.add(pair.caption or "")
+    pairs = [_check_pair(task, sprites, captions, gate, found) for task in chunk]
+    texts = [pair.caption for pair in pairs if pair.caption is not None]
+    for text in texts:
+        census.add(text)
     if tokenizer:
-        for pair, tokens in zip(counted, tokenizer.counts([pair.caption or "" for pair in counted]), strict=True):
-            pair.tokens = tokens
-        paths = {task.stem: task.caption for task in chunk}
-        for pair in counted:
-            if gate.max_token_length and pair.tokens and pair.tokens > gate.max_token_length:
-                file = shown(paths[pair.stem] or "")
-                check_length(
-                    pair.caption or "", pair.tokens, file, tokenizer, gate.max_token_length, "truncated", found
-                )
+        counts = iter(tokenizer.counts(texts))
+        for pair in pairs:
+            if pair.caption is not None:
+                pair.tokens = next(counts)
+                if gate.max_token_length:
+                    file, limit = captions.shown(pair.stem), gate.max_token_length
+                    check_length(pair.caption, pair.tokens, file, tokenizer, limit, "truncated", found)
     return pairs, found, census
 
 
-def _check_pair(task: Task, gate: Gate, found: list[Found]) -> Pair:
+def _check_pair(task: Task, sprites: Folder, captions: Folder, gate: Gate, found: list[Found]) -> Pair:
     caption, picture = None, None
     if task.sprite:
-        picture = check_picture(task.sprite, shown(task.sprite), gate, found)
+        path = sprites.file(task.stem)
+        picture = check_picture(path, shown(path), gate, found)
     if task.caption:
-        file = shown(task.caption)
-        caption = read_caption(task.caption, file, found)
+        path = captions.file(task.stem)
+        file = shown(path)
+        caption = read_caption(path, file, found)
         if caption:
             check_words(caption, file, gate, found)
             named = check_codes(caption, file, found)

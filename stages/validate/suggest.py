@@ -10,10 +10,9 @@ from stages.errors import SpriteLoraError
 from stages.files import write_bytes
 from stages.validate.finding import Found
 from stages.validate.gate import Gate
-from stages.validate.listing import shown
+from stages.validate.listing import Folder, shown
 from stages.validate.picture import check_picture
 from stages.validate.repair import Repairs, repaired
-from stages.validate.scan import Task
 from stages.validate.words import HUGE
 
 
@@ -26,20 +25,20 @@ class Suggestion:
     after: str
 
 
-def suggestions(tasks: list[Task], gate: Gate, corrections: dict[str, str]) -> Iterator[Suggestion]:
+def suggestions(sprites: Folder, captions: Folder, gate: Gate, corrections: dict[str, str]) -> Iterator[Suggestion]:
     """A suggestion for each caption that a safe repair changes; files that are no text, or huge, are left alone."""
     repairs = Repairs(gate.trigger, corrections, gate.hex_tolerance)
     ignored: list[Found] = []
-    for task in tasks:
-        path = Path(task.caption) if task.caption else None
-        if not path or path.stat().st_size > HUGE:
+    for stem in sorted(captions.stems):
+        path = captions.file(stem)
+        if path.stat().st_size > HUGE:
             continue
         try:
             before = path.read_bytes().decode("utf-8")
         except UnicodeDecodeError:
             continue
-        codes = "#" in before and task.sprite
-        picture = check_picture(task.sprite, task.sprite, gate, ignored) if codes and task.sprite else None
+        coded = "#" in before and stem in sprites.stems
+        picture = check_picture(sprites.file(stem), stem, gate, ignored) if coded else None
         after = repaired(before, picture, repairs)
         if after != before:
             yield Suggestion(path, before, after)

@@ -3,30 +3,28 @@
 from stages.caption import tags, words
 from stages.validate.census import Census
 from stages.validate.finding import Found, quote
-from stages.validate.listing import shown
+from stages.validate.listing import Folder
 from stages.validate.scan import Pair
 
 
-def check_duplicates(pairs: list[Pair], sprites: dict[str, str], captions: dict[str, str]) -> list[Found]:
-    """Sprites of the same pixels, captions shared by different sprites. `sprites`, `captions`: paths by stem."""
+def check_duplicates(pairs: list[Pair], sprites: Folder, captions: Folder) -> list[Found]:
+    """Sprites of the same pixels, captions shared by different sprites."""
     first_picture: dict[bytes, str] = {}
     first_caption: dict[str, Pair] = {}
     found = []
     for pair in pairs:
         if pair.digest and (twin := first_picture.setdefault(pair.digest, pair.stem)) != pair.stem:
-            found.append(Found("duplicate-sprite", shown(sprites[pair.stem]), f"same pixels as {quote(twin)}"))
+            found.append(Found("duplicate-sprite", sprites.shown(pair.stem), f"same pixels as {quote(twin)}"))
         if pair.caption is None:
             continue
         same = first_caption.setdefault(pair.caption, pair)
         if same is not pair and (same.digest is None or same.digest != pair.digest):
             message = f"word for word that of {quote(same.stem)}"
-            found.append(Found("same-caption", shown(captions[pair.stem]), message))
+            found.append(Found("same-caption", captions.shown(pair.stem), message))
     return found
 
 
-def check_spelling(
-    pairs: list[Pair], captions: dict[str, str], corrections: dict[str, str], census: Census
-) -> list[Found]:
+def check_spelling(pairs: list[Pair], captions: Folder, corrections: dict[str, str], census: Census) -> list[Found]:
     """Every caption that holds one of the misspelt words, with the tag that it stands in."""
     if not corrections:
         return []
@@ -38,5 +36,5 @@ def check_spelling(
             tag = next((tag for tag in tags(pair.caption) if word in words(tag)), word)
             right = corrections[word]
             message = f"{quote(word)} in {quote(tag, 60)}: {quote(right)} is what {census.words[right]} captions say"
-            found.append(Found("spelling", shown(captions[pair.stem]), message))
+            found.append(Found("spelling", captions.shown(pair.stem), message))
     return found

@@ -14,7 +14,7 @@ GATE = Gate(24, (255, 255, 255), ("pixel art", "24x24"), 0, 75, True, None)
 def read(tmp_path, content):
     found = []
     (tmp_path / "a.txt").write_bytes(content)
-    return read_caption(str(tmp_path / "a.txt"), "a.txt", found), [case.rule for case in found]
+    return read_caption(tmp_path / "a.txt", "a.txt", found), [case.rule for case in found]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_hundred_megabytes_are_not_read(tmp_path):
     with (tmp_path / "a.txt").open("wb") as file:
         file.truncate(100 * 2**20)
     found = []
-    assert read_caption(str(tmp_path / "a.txt"), "a.txt", found) is None
+    assert read_caption(tmp_path / "a.txt", "a.txt", found) is None
     assert [case.rule for case in found] == ["huge-caption"]
     assert len(found[0].message) < 400
 

@@ -20,7 +20,7 @@ def picture(tmp_path, gate, draw):
     from PIL import Image
 
     Image.fromarray(draw((48, 148, 72), 0)).save(tmp_path / "a.png")
-    return check_picture(str(tmp_path / "a.png"), "a.png", gate, [])
+    return check_picture(tmp_path / "a.png", "a.png", gate, [])
 
 
 @pytest.mark.parametrize(
@@ -147,14 +147,14 @@ def real_pictures():
         pytest.skip("../shared/real is not here")
     gate = Gate(24, (255, 255, 255), (), 0, None, None, None)
     paths = sorted((SHARED / "real/images").glob("*.png"))
-    return {path.stem: check_picture(str(path), path.name, gate, []) for path in paths}
+    return {path.stem: check_picture(path, path.name, gate, []) for path in paths}
 
 
 @pytest.mark.parametrize("version", TABLE)
 def test_real_captions(version, clip, real_pictures):
     found, texts = [], []
     for stem, picture in real_pictures.items():
-        texts.append(read_caption(str(SHARED / "real/captions" / version / f"{stem}.txt"), stem, found))
+        texts.append(read_caption(SHARED / "real/captions" / version / f"{stem}.txt", stem, found))
         check_colours(texts[-1], check_codes(texts[-1], stem, found), picture, 0, stem, found)
     counts = clip.counts(texts)
     absent = [case.file for case in found if case.rule == "hex-absent"]
@@ -174,7 +174,7 @@ def test_pixels_of_real_sprites_are_exact(gate):
     stray = {"lady_012_parasite": 1, "lady_030_grass": 43, "lady_031_paprika": 43}
     for path in [SHARED / f"real/images/{stem}.png" for stem in (*stray, "lad_001_carbon", "lady_000_lemon")]:
         found = []
-        picture = check_picture(str(path), path.stem, gate, found)
+        picture = check_picture(path, path.stem, gate, found)
         assert np.shape(picture.cells) == (24, 24, 3)
         expected = [f"{stray[path.stem]} of 331776 pixels"] if path.stem in stray else []
         assert [case.message[: len(expected[0])] for case in found if case.rule == "off-grid-pixels"] == expected
