@@ -204,27 +204,41 @@ def _base(a: RunFacts, b: RunFacts) -> Iterator[Change | Unknown]:
 
 def _sampling(a: RunFacts, b: RunFacts) -> Iterator[Change | Unknown]:
     one, other = a.prompts.sampling, b.prompts.sampling
+    if not one or not other:
+        if one or other:
+            yield Unknown("sampling", SAMPLING, *(_all(side) if side else "unknown" for side in (one, other)))
+        return
     for name in SAMPLING_SETTINGS:
-        if name not in one and name not in other:
-            if not one or not other:
-                continue
-        elif name not in one or name not in other:
+        if (name in one) != (name in other):
             sides = [plain_value(side[name]) if name in side else "unknown" for side in (one, other)]
             yield Unknown(f"sample.{name}", SAMPLING, sides[0], sides[1])
-        elif not equal(one[name], other[name]):
-            yield Change(
-                f"sample.{name}", SAMPLING, plain_value(one[name]), plain_value(other[name]), SAMPLING_EFFECTS[name]
-            )
+        elif name in one and not equal(one[name], other[name]):
+            values = plain_value(one[name]), plain_value(other[name])
+            yield Change(f"sample.{name}", SAMPLING, *values, SAMPLING_EFFECTS[name])
+
+
+def _all(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {plain_value(value)}" for name, value in settings.items())
 
 
 def _software(a: RunFacts, b: RunFacts) -> Iterator[Change | Unknown]:
+    """Trainer, code and libraries. A params file says nothing of the latter two, which is no difference."""
     effect = "another program, or another version of it, may compute differently"
     for name in dict.fromkeys([*a.software, *b.software]):
         one, other = a.software.get(name), b.software.get(name)
-        if one is None or other is None:
-            yield Unknown(name, SOFTWARE, one or "unknown", other or "unknown")
-        elif one != other:
-            yield Change(name, SOFTWARE, one, other, effect)
+        if one is not None and other is not None:
+            if one != other:
+                yield Change(name, SOFTWARE, _brief(one), _brief(other), effect)
+        elif name == TRAINER or (a.software.keys() - {TRAINER} and b.software.keys() - {TRAINER}):
+            yield Unknown(name, SOFTWARE, _brief(one), _brief(other))
+
+
+TRAINER = "trainer"
+
+
+def _brief(version: str | None) -> str:
+    """A hash by its first ten digits."""
+    return "unknown" if version is None else version[:10] if len(version) == 64 else version
 
 
 def _others(a: RunFacts, b: RunFacts) -> Iterator[Change]:
@@ -244,7 +258,7 @@ def _verdict(changed: list[Change], unknown: list[Unknown], captions: CaptionDri
     number = f"{len(changed)} effective change{'s' * (len(changed) != 1)}" + (f" ({listed})" if listed else "")
     parts = [
         number,
-        f"{len(unknown)} settings not known on a side" if unknown else "",
+        f"{len(unknown)} setting{'s' * (len(unknown) != 1)} not known on a side" if unknown else "",
         f"captions: {captions.answer}",
         f"prompts: {prompts.answer}",
     ]

@@ -100,6 +100,8 @@ def _of_datasets(metadata: Mapping[str, str]) -> dict[str, Any]:
     repeats = {folder["n_repeats"] for folder in folders.values()}
     if len(repeats) == 1:
         found["num_repeats"] = repeats.pop()
+    if regular := dataset_folders(metadata, "ss_reg_dataset_dirs"):
+        found["num_reg_images"] = sum(folder["img_count"] for folder in regular.values())
     if folders:
         found["num_train_images"] = sum(folder["img_count"] for folder in folders.values())
     datasets = read_json(metadata, "ss_datasets")
@@ -113,9 +115,12 @@ def _of_datasets(metadata: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def dataset_folders(metadata: Mapping[str, str]) -> dict[str, dict[str, int]]:
-    """Training folder to its `n_repeats` and `img_count`; empty where the metadata does not say."""
-    content = read_json(metadata, "ss_dataset_dirs")
+def dataset_folders(metadata: Mapping[str, str], key: str = "ss_dataset_dirs") -> dict[str, dict[str, int]]:
+    """Training folder to its `n_repeats` and `img_count`; empty where the metadata does not say.
+
+    `key`: `ss_reg_dataset_dirs` for regularisation pictures.
+    """
+    content = read_json(metadata, key)
     if not isinstance(content, dict):
         return {}
     return {

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from stages.effective import SETTINGS, Value, resolve
@@ -19,6 +20,10 @@ AFTER = ("validate", "score", "select", "finish", "report")
 """Sections of params.yaml that come in after or before training and sampling."""
 
 
+CODE = "trainer's code"
+"""Key of `software` for the hash of the code that trains."""
+
+
 @dataclass(frozen=True)
 class Base:
     """A base model, as far as it is known."""
@@ -27,6 +32,9 @@ class Base:
     family: str | None = None
     """kohya's word for it."""
     sha256: str | None = None
+    """`record.base_hash` of it."""
+    path: Path | None = None
+    """Where it lies now, for a state of the working tree; its hash can be worked out there."""
 
     def __str__(self) -> str:
         return f"{self.family} ({self.name})" if self.family and self.name else self.family or self.name or "unknown"
@@ -80,13 +88,21 @@ class RunFacts:
 
 
 def from_params(
-    content: Mapping[str, Any], name: str, source: str, captions: Captions | None = None, family: str | None = None
+    content: Mapping[str, Any],
+    name: str,
+    source: str,
+    captions: Captions | None = None,
+    family: str | None = None,
+    regularisation: int = 0,
 ) -> RunFacts:
-    """Facts of a params.yaml's content; kohya's defaults stand in for settings that it does not have."""
+    """Facts of a params.yaml's content; kohya's defaults stand in for settings that it does not have.
+
+    `regularisation`: how many regularisation pictures `paths.regularisation` holds.
+    """
     train, package = _section(content, "train"), _section(content, "package")
     sample, paths = _section(content, "sample"), _section(content, "paths")
     prompts = sample.get("prompts")
-    given, unknown = given_settings(train, package), {}
+    given, unknown = given_settings(train, package) | {"num_reg_images": regularisation}, {}
     if captions is not None and captions.texts is not None:
         given["num_train_images"] = len(captions.texts)
     else:
@@ -106,17 +122,27 @@ def from_params(
     )
 
 
-def from_record(record: Mapping[str, Any], name: str, source: str, family: str | None = None) -> RunFacts:
-    """Facts of the record that a checkpoint of this pipeline carries."""
+def from_record(
+    record: Mapping[str, Any],
+    name: str,
+    source: str,
+    family: str | None = None,
+    images: int | None = None,
+    regularisation: int = 0,
+) -> RunFacts:
+    """Facts of the record that a checkpoint of this pipeline carries.
+
+    `images` and `regularisation`: how many pictures of either kind it was trained on.
+    """
     params, package = _section(record, "params"), _section(record, "package")
     versions = {str(library): str(version) for library, version in _section(record, "versions").items()}
-    code = {"trainer's code": str(record["code"])} if "code" in record else {}
+    code = {CODE: str(record["code"])} if "code" in record else {}
     return RunFacts(
         name=name,
         source=source,
         settings=resolve(
-            given_settings(params, package),
-            unknown={"num_train_images": "the record holds a hash of the set"},
+            given_settings(params, package) | {"num_train_images": images, "num_reg_images": regularisation},
+            unknown={} if images else {"num_train_images": "the record holds a hash of the set"},
             sdxl=(family or "").startswith("sdxl"),
         ),
         base=Base(family=family, sha256=_text(record.get("base"))),

@@ -47,14 +47,17 @@ def match_pictures(pictures: PictureSet, runs: Sequence[Run]) -> list[Match]:
 
 
 def _by_record(digest: str | None, count: int, runs: Sequence[Run]) -> list[Match]:
-    """The checkpoint whose `sshs_model_hash` the pictures carry, whole or its first 12 digits."""
+    """The checkpoint whose `sshs_model_hash` the pictures carry, whole or its first 12 digits; copies count as one."""
     if not digest or digest == "base":
         return []
+    found: dict[tuple[str, int | None], list[str]] = {}
+    for run in runs:
+        for one in run.checkpoints:
+            if one.content and one.content.model_hash and one.content.model_hash.startswith(digest):
+                found.setdefault((run.name, one.epoch), []).append("/".join(PurePosixPath(one.path).parts[-2:]))
     return [
-        Match(run.name, "record", f"{count} pictures carry the hash of {PurePosixPath(one.path).name}", one.epoch)
-        for run in runs
-        for one in run.checkpoints
-        if one.content and one.content.model_hash and one.content.model_hash.startswith(digest)
+        Match(run, "record", f"{count} pictures carry the hash of {' and its copy '.join(paths)}", epoch)
+        for (run, epoch), paths in found.items()
     ]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from stages.changes import compare
-from stages.drift.sources import read_facts
+from stages.drift.sources import read_facts, with_base_hash
 from stages.drift.tables import markdown, show
 from stages.errors import run
 from stages.tokens import CARRIED, ClipTokenizer, load_tokenizer
@@ -28,7 +28,8 @@ def main() -> None:
     form.add_argument("--md", action="store_true", help="Markdown, for a pull request")
     parser.add_argument("--captions", type=Path, metavar="FOLDER", help="caption versions of history files, by name")
     options = parser.parse_args()
-    changes = compare(read_facts(options.a, options.captions), read_facts(options.b, options.captions), tokenizer())
+    a, b = read_facts(options.a, options.captions), read_facts(options.b, options.captions)
+    changes = compare(with_base_hash(a, b), with_base_hash(b, a), tokenizer())
     if options.json:
         print(json.dumps(changes.plain(), indent=2, ensure_ascii=False))
     elif options.md:

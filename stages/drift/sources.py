@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from stages.errors import SpriteLoraError
 from stages.kohya_metadata import flags, tag_frequency
 from stages.lora_layout import Module, family, read_modules
 from stages.params import FILE
-from stages.record import METADATA_KEY
-from stages.run_facts import Base, Captions, RunFacts, from_params, from_record
+from stages.record import METADATA_KEY, base_hash, code_hash, versions
+from stages.run_facts import CODE, Base, Captions, RunFacts, from_params, from_record
 from stages.tensor_header import read_header
 
 PRECISIONS = {"F64": "fp64", "F32": "fp32", "F16": "fp16", "BF16": "bf16"}
@@ -44,13 +45,36 @@ def _params_file(path: Path, name: str) -> RunFacts:
     content = read_yaml(path)
     if not isinstance(content, Mapping) or "train" not in content:
         raise SpriteLoraError(f"{path} holds no section `train`", "params files and history files are compared")
-    return from_params(content, name, f"{path}", _captions_beside(path, content), _family(path.parent, content))
+    folder = path.parent / str(_paths(content).get("regularisation"))
+    pictures = sum(1 for _ in folder.rglob("*.png")) if folder.is_dir() else 0
+    captions, family_name = _captions_beside(path, content), _family(path.parent, content)
+    found = from_params(content, name, f"{path}", captions, family_name, pictures)
+    if path != FILE:
+        return found
+    base = Path(found.base.name) if found.base.name else None
+    code = {CODE: code_hash("train")} if Path("dvc.yaml").is_file() else {}
+    return replace(
+        found,
+        base=replace(found.base, path=base if base and base.exists() else None),
+        software={**found.software, **code, **versions()},
+    )
+
+
+def with_base_hash(found: RunFacts, other: RunFacts) -> RunFacts:
+    """The facts with the hash of the base as it lies in the working tree, if the other side has one to hold it to."""
+    if found.base.path is None or other.base.sha256 is None:
+        return found
+    return replace(found, base=replace(found.base, sha256=base_hash(found.base.path)))
+
+
+def _paths(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    paths = content.get("paths")
+    return paths if isinstance(paths, Mapping) else {}
 
 
 def _captions_beside(path: Path, content: Mapping[str, Any]) -> Captions | None:
     """The captions that the file's paths name, from its own folder or, for a preset, from where one stands."""
-    paths = content.get("paths")
-    folder = paths.get("captions") if isinstance(paths, Mapping) else None
+    folder = _paths(content).get("captions")
     if folder is None:
         return None
     for here in (path.parent / str(folder), Path(str(folder))):
@@ -66,8 +90,7 @@ def _captions(contents: Mapping[str, bytes], version: str) -> Captions:
 
 def _family(root: Path, content: Mapping[str, Any]) -> str | None:
     """Family of the base that `paths.base` names, by the width of text that its U-Net reads."""
-    paths = content.get("paths")
-    base = paths.get("base") if isinstance(paths, Mapping) else None
+    base = _paths(content).get("base")
     config = next((file for here in (root, Path()) if (file := here / str(base) / "unet/config.json").is_file()), None)
     if config is None:
         return None
@@ -85,7 +108,9 @@ def _checkpoint(path: Path) -> RunFacts:
     known = None if base == "unknown" else base
     if METADATA_KEY in header.metadata:
         record = _record(path, header.metadata[METADATA_KEY])
-        found = from_record(record, path.name, f"{path}: our record", known)
+        counts = flags(header.metadata)
+        images, regular = counts.get("num_train_images"), counts.get("num_reg_images", 0)
+        found = from_record(record, path.name, f"{path}: our record", known, images, regular)
         return _with_tags(found, header.metadata)
     given = flags(header.metadata)
     given |= {"save_precision": _precision(modules), "network_train_unet_only": _trains_only(modules, "unet")}
@@ -121,10 +146,7 @@ def _record(path: Path, text: str) -> dict[str, Any]:
 
 def _with_tags(found: RunFacts, metadata: Mapping[str, str]) -> RunFacts:
     """The record's facts with the counts of tags that kohya's metadata holds beside it."""
-    captions = Captions(
-        sha256=found.captions.sha256, tags=tag_frequency(metadata) or None, version=found.captions.version
-    )
-    return RunFacts(**{**vars(found), "captions": captions})
+    return replace(found, captions=replace(found.captions, tags=tag_frequency(metadata) or None))
 
 
 def _precision(modules: list[Module]) -> str:
@@ -153,7 +175,10 @@ def _revision(what: str) -> RunFacts:
     if not isinstance(content, Mapping) or "train" not in content:
         raise SpriteLoraError(f"{what}: {FILE} holds no section `train` there")
     source = f"{FILE} at {commit[:10]}"
-    return from_params(content, what, source, _captions_at(commit, content), _family(Path(), content))
+    folder = f"./{_paths(content).get('regularisation')}/"
+    pictures = (_git("ls-tree", "-r", "--name-only", commit, folder) or b"").count(b".png\n")
+    captions, family_name = _captions_at(commit, content), _family(Path(), content)
+    return from_params(content, what, source, captions, family_name, pictures)
 
 
 def _commit(what: str) -> str | None:
@@ -168,8 +193,8 @@ def _commit(what: str) -> str | None:
 
 def _captions_at(commit: str, content: Mapping[str, Any]) -> Captions | None:
     """The caption folder as the revision holds it; what `validate` wrote there where the folder is not in Git."""
-    paths = content.get("paths")
-    if not isinstance(paths, Mapping):
+    paths = _paths(content)
+    if "captions" not in paths:
         return None
     folder = str(paths.get("captions"))
     listing = (_git("ls-tree", "-z", commit, f"./{folder}/") or b"").decode("utf-8", "replace")

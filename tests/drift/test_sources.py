@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from stages.changes import compare
-from stages.drift.sources import read_facts
+from stages.drift.sources import read_facts, with_base_hash
 from stages.errors import SpriteLoraError
-from stages.record import METADATA_KEY
+from stages.record import METADATA_KEY, base_hash, versions
 
 ROOT = Path(__file__).resolve().parents[2]
 Git = Callable[..., str]
@@ -72,17 +72,51 @@ def test_a_checkpoint_of_ours_against_the_params_that_made_it(project: Path, par
         "params": params["train"],
         "package": params["package"],
         "captions": "0" * 64,
-        "versions": {"torch": "2"},
+        "versions": versions(),
     }
     path = checkpoint(project / "punk.safetensors", {METADATA_KEY: json.dumps(record)})
     result = compare(read_facts(str(path), None), read_facts(None, None))
     assert result.changed == ()
     assert result.captions.answer == "different"
+    record["versions"] = versions() | {"torch": "1.0"}
+    path = checkpoint(project / "punk.safetensors", {METADATA_KEY: json.dumps(record)})
+    (row,) = compare(read_facts(str(path), None), read_facts(None, None)).changed
+    assert (row.name, row.group, row.a) == ("torch", "software", "1.0")
     record["params"] = params["train"] | {"network_dim": 99}
     other = checkpoint(project / "other.safetensors", {METADATA_KEY: json.dumps(record)})
     assert [row.name for row in compare(read_facts(str(path), None), read_facts(str(other), None)).changed] == [
         "network_dim"
     ]
+
+
+def test_the_base_is_held_to_its_hash(project: Path, params: dict[str, Any], write: Write) -> None:
+    base = project / "base.safetensors"
+    base.write_bytes(b"weights")
+    params["paths"]["base"] = "base.safetensors"
+    write(project, params)
+    record = {"params": params["train"], "package": params["package"], "base": base_hash(base)}
+    path = checkpoint(project / "punk.safetensors", {METADATA_KEY: json.dumps(record)})
+
+    def changed() -> list[str]:
+        a, b = read_facts(str(path), None), read_facts(None, None)
+        return [row.name for row in compare(with_base_hash(a, b), with_base_hash(b, a)).changed]
+
+    assert changed() == []
+    base.write_bytes(b"other weights")
+    assert changed() == ["base model"]
+
+
+def test_regularisation_pictures_make_their_weight_count(
+    project: Path, params: dict[str, Any], git: Git, write: Write
+) -> None:
+    params["train"]["prior_loss_weight"] = 0.5
+    write(project, params)
+    assert compare(read_facts("HEAD", None), read_facts(None, None)).changed == ()
+    folder = project / params["paths"]["regularisation"] / "1_person"
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"")
+    changed = compare(read_facts("HEAD", None), read_facts(None, None)).changed
+    assert [row.name for row in changed] == ["prior_loss_weight", "num_reg_images"]
 
 
 def test_checkpoints_of_sd_scripts(kohya_files: Path) -> None:
