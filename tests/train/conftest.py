@@ -89,8 +89,11 @@ class Project:
 
     def train(self):
         """The stage in this process; returns the checkpoints' bytes by name."""
+        from accelerate.state import AcceleratorState
+
         from stages.train.__main__ import run_training
 
+        AcceleratorState._reset_state(reset_partial_state=True)
         run_training(load(Train), load(Paths))
         return self.checkpoints()
 
@@ -139,15 +142,15 @@ def make_project(root, monkeypatch, base):
 
 @pytest.fixture
 def make_run():
-    """`make_run(project, pool, **changes)`: a Run in this process, without accelerate."""
+    """`make_run(project, pool, base, **changes)`: a Run in this process, without accelerate."""
     made = []
 
-    def make(project, pool=None, **changes):
+    def make(project, pool=None, base=None, **changes):
         if changes:
             project.edit(**changes)
         params, paths = load(Train), load(Paths)
         manifest = read_manifest(paths.dataset)
-        base = load_base(paths.base)
+        base = base or load_base(paths.base)
         pictures = read_pictures(base, manifest, paths.dataset, [], params.prior_loss_weight, None)
         accelerator = SimpleNamespace(
             device=torch.device("cpu"), scaler=None, num_processes=1, process_index=0, is_main_process=True,
