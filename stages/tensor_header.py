@@ -227,12 +227,16 @@ def _check_tensors(tensors: dict[str, Any], data: int) -> None:
             raise ValueError(f"gives tensor {name[:80]!r} without dtype, shape and offsets") from None
         if type(begin) is not int or type(end) is not int or not 0 <= begin <= end <= data:
             raise ValueError(f"places tensor {name[:80]!r} outside the file's {data:,} bytes of tensors")
-        if type(dtype) is not str or type(shape) is not list or len(shape) > 64:
-            raise ValueError(f"gives tensor {name[:80]!r} no dtype or shape that can be")
+        if type(dtype) is not str or dtype not in BITS:
+            raise ValueError(
+                f"gives tensor {name[:80]!r} the dtype {str(dtype)[:80]!r}, which the format does not have"
+            )
+        if type(shape) is not list or len(shape) > 64:
+            raise ValueError(f"gives tensor {name[:80]!r} a shape that is no list of up to 64 sides")
         for side in shape:
             if type(side) is not int or not 0 <= side < 2**63:
                 raise ValueError(f"gives tensor {name[:80]!r} an impossible shape")
-        if dtype in BITS and math.prod(shape) * BITS[dtype] != 8 * (end - begin):
+        if math.prod(shape) * BITS[dtype] != 8 * (end - begin):
             raise ValueError(f"gives tensor {name[:80]!r} {end - begin:,} bytes, which {dtype} {shape} do not fill")
         spans.append((begin, end))
     spans.sort()

@@ -82,7 +82,7 @@ def layout(modules: Sequence[Module], names: Sequence[str]) -> str:
         return "kohya" if first.startswith("oft_unet") else "LyCORIS"
     if any("lora_A" in name for name in names):
         return "ComfyUI" if first.startswith("diffusion_model.") else "diffusers (PEFT)"
-    return "diffusers (before PEFT)"
+    return "diffusers"
 
 
 def _counts(values: Any) -> dict[str, int]:

@@ -140,7 +140,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "diffusers before PEFT": (
         lora(f"unet.{DOTTED}.attn2.processor.to_k", 4, SD15_K, 320, *PROCESSOR, "F32"),
-        {"family": "sd_v1", "rank": 4, "layout": "diffusers (before PEFT)", "precision": "fp32"},
+        {"family": "sd_v1", "rank": 4, "layout": "diffusers", "precision": "fp32"},
     ),
     "diffusers' first layout, no prefix": (
         lora(f"{DOTTED}.attn2.processor.to_k", 4, SD2_K, 320, *PROCESSOR, "F32"),

@@ -86,6 +86,7 @@ BROKEN = {
     "a tensor that is a number": (b'{"a": 5}', b"", None),
     "a number of 5000 digits": (b'{"a": ' + b"9" * 5000 + b"}", b"", None),
     "deep nesting": (b'{"a": ' + b"[" * 100_000, b"", None),
+    "dtype unknown": (json.dumps({"a": one(dtype="F17")}).encode(), bytes(8), None),
     "dtype missing": (b'{"a": {"shape": [], "data_offsets": [0, 0]}}', b"", None),
 }
 
@@ -169,7 +170,9 @@ VALID = json.dumps({"__metadata__": {"k": "v"}, "a": one(), "b": one(data_offset
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=1000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_no_damage_gets_further_than_a_message(tmp_path: Path, data: st.DataObject) -> None:
     """What the library refuses is refused; what it takes is taken, except for what misleads: keys stated twice."""
     content = bytearray(struct.pack("<Q", len(VALID)) + VALID + bytes(16))
@@ -199,7 +202,9 @@ def test_no_damage_gets_further_than_a_message(tmp_path: Path, data: st.DataObje
 
 @given(st.binary(max_size=400))
 @example(b"")
-@settings(max_examples=100, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=1000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_any_bytes_at_all(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "any").write_bytes(content)
     try:
@@ -218,7 +223,9 @@ TENSOR = st.fixed_dictionaries({}, optional={"dtype": JSON | st.just("F16"), "sh
 
 
 @given(st.dictionaries(st.text(max_size=4) | st.just("__metadata__"), JSON | TENSOR, max_size=4), st.binary(max_size=8))
-@settings(max_examples=150, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=1000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_any_json_at_all(tmp_path: Path, content: dict[str, object], data: bytes) -> None:
     path = put(tmp_path / "any", json.dumps(content).encode(), data)
     try:
