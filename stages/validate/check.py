@@ -18,7 +18,7 @@ from stages.validate.prompts import check_prompt_lengths, check_prompts
 from stages.validate.scan import Pair, check_pairs
 from stages.validate.settings import Settings, check_fit
 from stages.validate.spelling import misspelt
-from stages.validate.whole_set import check_duplicates, check_spelling
+from stages.validate.whole_set import check_copied, check_duplicates, check_spelling
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,11 @@ def _check_prompts(
     captions = (pair.caption for pair in checked.pairs if pair.caption)
     said = None if shuffled else order(captions, checked.census)
     found += check_prompts(prompts, checked.census, said, trigger, where)
+    found += check_copied(prompts, checked.pairs, where)
+    negative = settings.value("sample", "negative_prompt")
+    if isinstance(negative, str):
+        prompts["negative_prompt"] = negative
+        where["negative_prompt"] = settings.place("sample", "negative_prompt")
     if tokenizer and limit:
         found += check_prompt_lengths(prompts, tokenizer, limit, where)
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 
-from stages.caption import BACKGROUND, Feature, background_tag, colour_words, features, hex_codes
+from stages.caption import BACKGROUND, BACKGROUND_LAST, Feature, background_tag, colour_words, features, hex_codes
 from stages.colour import BASIC, REACH, RGB, distance, name_distance, nearest_name, parse_hex, to_hex
 from stages.sprite import unpack
 from stages.validate.finding import Found, quote
@@ -125,7 +125,16 @@ def _background(caption: str, picture: Picture, shown: str, found: list[Found]) 
     if not tag:
         return
     colours = picture.border
+    there = [rgb for rgb, _ in colours]
+    for feature in features(tag):
+        if BACKGROUND_LAST.search(feature.phrase) and parse_hex(feature.hex) not in there:
+            message = f"{quote(feature.phrase)} has {feature.hex}, but the sprite's border is {_spoken(there[:3])}"
+            found.append(Found("background", shown, message))
+            return
     kept = [rgb for rgb, share in colours if share >= LEAST_BACKGROUND] or [colours[0][0]]
     if disagree(kept, BACKGROUND.split(tag)[0]):
-        is_really = ", ".join(f"{to_hex(rgb)} ({nearest_name(rgb, SPOKEN)})" for rgb in kept[:3])
-        found.append(Found("background", shown, f"{quote(tag)}, but the sprite's border is {is_really}"))
+        found.append(Found("background", shown, f"{quote(tag)}, but the sprite's border is {_spoken(kept[:3])}"))
+
+
+def _spoken(colours: list[RGB]) -> str:
+    return ", ".join(f"{to_hex(rgb)} ({nearest_name(rgb, SPOKEN)})" for rgb in colours)

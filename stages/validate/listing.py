@@ -31,6 +31,9 @@ def list_folder(path: Path, suffix: str, found: list[Found]) -> Folder:
     if not path.is_dir():
         found.append(Found("no-pairs", shown(path), f"the folder {quote(str(path))} is not here"))
         return Folder(path, suffix, frozenset())
+    if not os.access(path, os.R_OK | os.X_OK):
+        found.append(Found("no-pairs", shown(path), f"the folder {quote(str(path))} may not be read"))
+        return Folder(path, suffix, frozenset())
     inside = path.resolve()
     with os.scandir(path) as entries:
         # Interned, so that a sprite and its caption share one string.
@@ -45,9 +48,11 @@ def _stem(entry: os.DirEntry[str], suffix: str, inside: Path, found: list[Found]
     if entry.name.startswith("."):
         return None
     path = shown(entry.path)
-    if not entry.name.endswith(suffix) or not entry.is_file():
-        plain = f"not a *{suffix} file" if entry.is_file() else "not a regular file"
-        found.append(Found("ignored-file", path, f"{quote(entry.name)} is {'a folder' if entry.is_dir() else plain}"))
+    # Of a link that leads in a circle, scandir's own answer would be an exception.
+    target = Path(entry.path) if entry.is_symlink() else entry
+    if not entry.name.endswith(suffix) or not target.is_file():
+        plain = f"not a *{suffix} file" if target.is_file() else "not a regular file"
+        found.append(Found("ignored-file", path, f"{quote(entry.name)} is {'a folder' if target.is_dir() else plain}"))
         return None
     if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
         found.append(Found("outside-link", path, f"links to {quote(str(Path(entry.path).readlink()))}"))

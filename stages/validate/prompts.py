@@ -7,7 +7,7 @@ from stages.caption import tags, words
 from stages.tokens import ClipTokenizer
 from stages.validate.census import Census, Order, plain_tags
 from stages.validate.finding import Found, quote
-from stages.validate.words import check_length
+from stages.validate.words import too_long
 
 
 def check_prompts(
@@ -49,7 +49,8 @@ def check_prompt_lengths(
     """Prompts longer than max_token_length: the trainer's own encoding would cut them."""
     found: list[Found] = []
     for name, prompt in prompts.items():
-        check_length(prompt, tokenizer.count(prompt), where[name], tokenizer, limit, "prompt-truncated", found)
+        if message := too_long(prompt, tokenizer.count(prompt), tokenizer, limit):
+            found.append(Found("prompt-truncated", where[name], f"prompt {quote(name)}: {message}"))
     return found
 
 

@@ -113,6 +113,11 @@ RULES: dict[str, Rule] = {
     "prompt-truncated": Rule(
         "error", "prompt longer than is read", "shorten it, or raise train.max_token_length (75, 150 or 225)"
     ),
+    "prompt-caption": Rule(
+        "warning",
+        "prompt that is a caption",
+        "change a word or two, or a good picture may be a remembered one",
+    ),
     "prompt-form": Rule(
         "warning", "prompt of another form than the captions", "order and end the prompt as the captions do"
     ),

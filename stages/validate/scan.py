@@ -18,7 +18,7 @@ from stages.validate.gate import Gate
 from stages.validate.hexes import check_codes, check_colours
 from stages.validate.listing import Folder, shown
 from stages.validate.picture import check_picture
-from stages.validate.words import check_length, check_words, read_caption
+from stages.validate.words import check_words, read_caption, too_long
 
 CHUNK = 256
 """Pairs that travel to a process at once: a tenth of a second of work."""
@@ -126,9 +126,9 @@ def check_chunk(
         for pair in pairs:
             if pair.caption is not None:
                 pair.tokens = next(counts)
-                if gate.max_token_length:
-                    file, limit = captions.shown(pair.stem), gate.max_token_length
-                    check_length(pair.caption, pair.tokens, file, tokenizer, limit, "truncated", found)
+                limit = gate.max_token_length
+                if limit and (message := too_long(pair.caption, pair.tokens, tokenizer, limit)):
+                    found.append(Found("truncated", captions.shown(pair.stem), message))
     return pairs, found, census
 
 

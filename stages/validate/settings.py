@@ -16,6 +16,19 @@ from stages.validate.params import Validate
 
 SECTIONS: tuple[type[Section], ...] = (Paths, Validate, Package, Train, Sample, Score, Select, Finish, Report)
 
+BUCKET_FLAGS = {
+    "enable_bucket": "would resize and crop pictures to fit its buckets; all are of one size already",
+    "bucket_no_upscale": "belongs to buckets, which would crop pictures",
+    "bucket_reso_steps": "belongs to buckets, which would crop pictures to whole steps",
+    "min_bucket_reso": "belongs to buckets, which would enlarge small pictures with blur",
+    "max_bucket_reso": "belongs to buckets, which would shrink large pictures with blur",
+    "random_crop": "would cut off parts of every sprite",
+    "face_crop_aug_range": "would cut off parts of every sprite",
+    "resize_interpolation": "would resize pictures that are of the right size already",
+    "resolution": "has its one home in package.resolution",
+}
+"""kohya's flags that would undo package's exact enlargement, and what they would do."""
+
 LATENT = 8
 """Pixels per latent cell: the factor of Stable Diffusion's autoencoder."""
 
@@ -54,10 +67,12 @@ class Settings:
 
     def value(self, section: str, key: str) -> Any:
         """One value, also from a section with other mistakes; None where it is itself wrong or missing."""
+        return None if (section, key) in self._wrong else self.written(section, key)
+
+    def written(self, section: str, key: str) -> Any:
+        """What stands in the file, right or wrong."""
         content = self._content.get(section)
-        if (section, key) in self._wrong or not isinstance(content, dict):
-            return None
-        return content.get(key)
+        return content.get(key) if isinstance(content, dict) else None
 
     def place(self, *where: str) -> str:
         """`params.yaml:12`, the line of the nearest key that is there."""
@@ -79,24 +94,14 @@ def check_fit(settings: Settings) -> None:
     if isinstance(resolution, int) and isinstance(side, int) and resolution > 0 and side > 0:
         _check_resolution(settings, resolution, side)
     trigger, keep = settings.value("validate", "trigger"), settings.value("train", "keep_tokens")
-    if (
-        settings.value("train", "shuffle_caption")
-        and isinstance(keep, int)
-        and isinstance(trigger, list)
-        and keep != len(trigger)
-    ):
-        kept = (
-            "protects none of"
-            if not keep
-            else "protects fewer tags than"
-            if keep < len(trigger)
-            else "protects more tags than"
-        )
+    shuffled = settings.value("train", "shuffle_caption")
+    if shuffled and isinstance(keep, int) and isinstance(trigger, list) and keep != len(trigger):
+        kept = "protects fewer tags than" if keep < len(trigger) else "protects more tags than"
         message = f"keep_tokens {keep} {kept} the trigger's {len(trigger)}, {quote(', '.join(map(str, trigger)))}"
         settings.note("keep-tokens", "train", "keep_tokens", message)
-    for key in ("enable_bucket", "random_crop"):
-        if settings.value("train", key):
-            settings.note("bucket", "train", key, f"{key} would crop or resize pictures that all have one size")
+    for key, harm in BUCKET_FLAGS.items():
+        if settings.written("train", key):
+            settings.note("bucket", "train", key, f"{key} {harm}")
 
 
 def _check_resolution(settings: Settings, resolution: int, side: int) -> None:

@@ -24,6 +24,16 @@ def check_duplicates(pairs: list[Pair], sprites: Folder, captions: Folder) -> li
     return found
 
 
+def check_copied(prompts: dict[str, str], pairs: list[Pair], where: dict[str, str]) -> list[Found]:
+    """Prompts that are captions word for word. `where`: a prompt's name to its file and line."""
+    names = {prompt.strip(): name for name, prompt in prompts.items()}
+    return [
+        Found("prompt-caption", where[name], f"prompt {quote(name)} is the caption of {quote(pair.stem)}")
+        for pair in pairs
+        if pair.caption is not None and (name := names.get(pair.caption))
+    ]
+
+
 def check_spelling(pairs: list[Pair], captions: Folder, corrections: dict[str, str], census: Census) -> list[Found]:
     """Every caption that holds one of the misspelt words, with the tag that it stands in."""
     if not corrections:

@@ -98,13 +98,11 @@ def _open_brackets(text: str) -> bool:
     return text.count("(") > text.count(")")
 
 
-def check_length(
-    caption: str, tokens: int, shown: str, tokenizer: ClipTokenizer, limit: int, rule: str, found: list[Found]
-) -> None:
-    """Whether `limit` CLIP tokens hold the text; quotes what would be cut. For captions and prompts."""
+def too_long(text: str, tokens: int, tokenizer: ClipTokenizer, limit: int) -> str | None:
+    """What training would not read of a caption or prompt of so many CLIP tokens; None where `limit` holds it."""
     if tokens <= limit:
-        return
-    _, lost = tokenizer.cut(caption, limit)
+        return None
+    _, lost = tokenizer.cut(text, limit)
     enough = holding(tokens)
     remedy = f"max_token_length {enough} would hold it" if enough else "no legal length holds it"
-    found.append(Found(rule, shown, f"{tokens} tokens, {limit} are read; cut: {quote(lost)}; {remedy}"))
+    return f"{tokens} tokens, {limit} are read; cut: {quote(lost)}; {remedy}"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stages.validate.finding import quote
 from stages.validate.gate import Gate, holding
-from stages.validate.words import HUGE, check_length, check_words, read_caption, torn_lists
+from stages.validate.words import HUGE, check_words, read_caption, too_long, torn_lists
 
 GATE = Gate(24, (255, 255, 255), ("pixel art", "24x24"), 0, 75, True, None)
 
@@ -100,15 +100,11 @@ def test_torn_lists_are_runs_of_the_tags(parts):
 def test_truncated_says_what_is_lost_and_what_would_hold_it(clip):
     caption = "pixel art, 24x24, " + ", ".join(f"red hair {number}" for number in range(30))
     tokens = clip.count(caption)
-    found = []
-    check_length(caption, tokens, "a.txt", clip, 75, "truncated", found)
-    (case,) = found
-    assert f"{tokens} tokens, 75 are read" in case.message
-    assert "max_token_length 150 would hold it" in case.message
-    lost = clip.cut(caption, 75)[1]
-    assert quote(lost) in case.message
-    check_length(caption, tokens, "a.txt", clip, 150, "truncated", found)
-    assert len(found) == 1
+    message = too_long(caption, tokens, clip, 75)
+    assert message.startswith(f"{tokens} tokens, 75 are read")
+    assert message.endswith("max_token_length 150 would hold it")
+    assert quote(clip.cut(caption, 75)[1]) in message
+    assert too_long(caption, tokens, clip, 150) is None
 
 
 @pytest.mark.parametrize(("tokens", "length"), [(75, 75), (76, 150), (150, 150), (225, 225), (226, None)])

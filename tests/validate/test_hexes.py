@@ -60,6 +60,8 @@ def test_shared_names_both_features():
         ("skin (#f0c09d), #f0c09d", ["hex-absent", "hex-absent"]),
         ("solid green background", []),
         ("solid pink background", ["background"]),
+        ("background (#309448)", []),
+        ("background (#f0c09c)", ["background"]),
         ("pink to green gradient background", []),
         ("checkered background", []),
         ("green eyes (#30944a)", ["hex-absent"]),

@@ -94,6 +94,14 @@ def prompt_without_trigger(project):
     project.edit(sample__prompts={"one": project.text("lad_000").strip().removeprefix("pixel art, ")})
 
 
+def long_negative_prompt(project):
+    project.edit(sample__negative_prompt="blurry, " * 60)
+
+
+def buckets(project):
+    project.edit(train__enable_bucket=True)
+
+
 def unknown_section(project):
     with (project.root / "params.yaml").open("a") as file:
         file.write("\nsampel: {}\n")
@@ -151,6 +159,8 @@ def no_folder(project):
         (broken_base, "base", ["model.safetensors"]),
         (long_prompt, "prompt-truncated", ["75 are read", "params.yaml:"]),
         (prompt_without_trigger, "prompt-trigger", ['every caption "pixel art, 24x24"']),
+        (long_negative_prompt, "prompt-truncated", ["negative_prompt", "75 are read"]),
+        (buckets, "bucket", ["enable_bucket would resize and crop", "params.yaml:"]),
         (unknown_section, "unknown-key", ["sampel", "params.yaml:"]),
         (unknown_rule, "bad-value", ["no rule `hex-colour`"]),
         (fixed_rule, "bad-value", ["`off-grid` stays an error"]),
@@ -227,7 +237,7 @@ def test_settings_that_do_not_fit_together(project):
 
 
 def test_prompts_of_another_form(project):
-    prompt = project.text("lad_000").strip()
+    prompt = project.text("lad_000").strip().replace("cap", "crown")
     baby = prompt.replace("punk lad", "punk baby").replace(", retro pixel art style", "").replace("blonde", "blodne")
     project.edit(sample__prompts={"one": baby}, train__shuffle_caption=False)
     project.validate()
@@ -245,6 +255,13 @@ def test_prompts_of_another_form(project):
     project.edit(train__shuffle_caption=True)
     project.validate()
     assert project.report()["findings"] == [], "shuffled tags are learnt in any order"
+
+
+def test_a_prompt_that_is_a_caption(project):
+    project.edit(sample__prompts={"one": project.text("lad_003").strip()})
+    assert project.validate().returncode == 0
+    (case,) = project.report()["findings"]
+    assert (case["rule"], case["message"]) == ("prompt-caption", 'prompt "one" is the caption of "lad_003"')
 
 
 def test_cases_are_few_unless_all_are_asked_for(project):
