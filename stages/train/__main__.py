@@ -18,7 +18,7 @@ from typing import Any
 
 from stages import machine
 from stages.dataset import read_manifest
-from stages.errors import SpriteLoraError, run
+from stages.errors import SpriteLoraError, run_stage
 from stages.params import Paths, load
 from stages.train import state_command
 from stages.train.inputs import run_record
@@ -112,4 +112,4 @@ def main_of_process() -> None:
 
 
 if __name__ == "__main__":
-    run(main_of_process)
+    run_stage(main_of_process)
