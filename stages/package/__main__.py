@@ -1,6 +1,7 @@
 """Enlarge the sprites exactly, lay them out as kohya reads them, and say what the run will cost.
 
-Reads   paths.data, paths.captions, reports/validate.json (no errors in it), the headers of paths.base
+Reads   paths.data, paths.captions, reports/validate.json (no errors in it), paths.regularisation (names), the
+        headers of paths.base
 Writes  paths.dataset/<num_repeats>_<name>/*.png, *.txt, paths.dataset/manifest.json, reports/package.json (the plan)
 Run     python -m stages.package [--steps-per-second 2.5]
         python -m stages.package --zip punk.zip     (of the dataset that is there, for upload)
@@ -19,6 +20,7 @@ from stages.package.folder import dataset_bytes, pairs, write_dataset
 from stages.package.params import Package, Steps
 from stages.package.plan import plan, plan_lines
 from stages.params import Paths, load
+from stages.regularisation import read_regularisation
 
 
 def main() -> None:
@@ -39,7 +41,8 @@ def main() -> None:
         raise SpriteLoraError(f"package.resolution {package.resolution} is no whole multiple of {package.art_pixels}")
     manifest = write_dataset(paths.dataset, pairs(paths.data, paths.captions), paths.data, paths.captions, package)
     size = dataset_bytes(paths.dataset, manifest)
-    foretold = plan(len(manifest.items), package.num_repeats, steps, lora_targets(paths.base), size)
+    repeats = [picture.repeats for picture in read_regularisation(paths.regularisation)]
+    foretold = plan(len(manifest.items), package.num_repeats, steps, lora_targets(paths.base), size, repeats)
     write_json(paths.reports / "package.json", foretold)
     print("\n".join(plan_lines(foretold, arguments.steps_per_second)))
 

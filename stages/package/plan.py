@@ -1,5 +1,6 @@
 """What the run will do, before it starts: steps, checkpoints, bytes, and hours at a stated speed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from stages.checkpoint import saved_epochs
@@ -7,15 +8,23 @@ from stages.lora_size import Target, lora_bytes, lora_parameters
 from stages.package.params import Steps
 
 
-def plan(pictures: int, num_repeats: int, steps: Steps, targets: list[Target], dataset_bytes: int) -> dict[str, Any]:
+def plan(
+    pictures: int,
+    num_repeats: int,
+    steps: Steps,
+    targets: list[Target],
+    dataset_bytes: int,
+    regularisation: Sequence[int] = (),
+) -> dict[str, Any]:
     """The plan as reports/package.json holds it, by kohya's accounting (sd-scripts `train_network.py`).
 
     All pictures are of one size, hence in one bucket: batches per epoch = ceil(pictures x repeats / batch), steps per
-    epoch = ceil(batches / processes / accumulation). `checkpoint_bytes` are the tensors'; a file's header adds 0.1 to
-    0.3 MB.
+    epoch = ceil(batches / processes / accumulation). `regularisation`: the repeats of each regularisation picture.
+    `checkpoint_bytes` are the tensors'; a file's header adds 0.1 to 0.3 MB.
     """
     per_epoch = pictures * num_repeats
-    batches = -(-per_epoch // steps.train_batch_size)
+    regular = regular_uses(per_epoch, regularisation)
+    batches = -(-(per_epoch + regular) // steps.train_batch_size)
     steps_per_epoch = -(-batches // (steps.num_processes * steps.gradient_accumulation_steps))
     parameters, modules = lora_parameters(
         targets,
@@ -30,6 +39,7 @@ def plan(pictures: int, num_repeats: int, steps: Steps, targets: list[Target], d
         "pictures": pictures,
         "num_repeats": num_repeats,
         "pictures_per_epoch": per_epoch,
+        "regularisation_per_epoch": regular,
         "batch": steps.train_batch_size * steps.num_processes * steps.gradient_accumulation_steps,
         "steps_per_epoch": steps_per_epoch,
         "epochs": steps.max_train_epochs,
@@ -43,10 +53,24 @@ def plan(pictures: int, num_repeats: int, steps: Steps, targets: list[Target], d
     }
 
 
+def regular_uses(training: int, repeats: Sequence[int]) -> int:
+    """Uses of regularisation pictures in an epoch with `training` uses of sprites.
+
+    In turn, each with its repeats, and round again one by one, until there are as many (kohya's `DreamBoothDataset`).
+    """
+    uses = 0
+    for count in repeats:
+        if uses >= training:
+            return uses
+        uses += count
+    return max(uses, training) if repeats else 0
+
+
 def plan_lines(plan: dict[str, Any], steps_per_second: float | None) -> list[str]:
     """The plan for the person. `steps_per_second`: measured on the machine that will train; None leaves hours out."""
     lines = [
-        f"{plan['pictures']} pictures x {plan['num_repeats']} repeats = {plan['pictures_per_epoch']} per epoch",
+        f"{plan['pictures']} pictures x {plan['num_repeats']} repeats = {plan['pictures_per_epoch']} per epoch"
+        + f", and {plan['regularisation_per_epoch']} of regularisation" * bool(plan["regularisation_per_epoch"]),
         f"{plan['steps_per_epoch']} steps per epoch of {plan['batch']} pictures each, "
         f"{plan['steps']} steps in {plan['epochs']} epochs",
         f"{plan['checkpoints']} checkpoints of {_mib(plan['checkpoint_bytes'])}, "

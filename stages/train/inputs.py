@@ -13,7 +13,7 @@ from stages.record import base_hash, code_hash, stamped, versions
 from stages.train.batches import Plan, entries
 from stages.train.latents import encode_file
 from stages.train.params import Train
-from stages.train.regularisation import Regular
+from stages.regularisation import Regular
 from stages.train.run import Picture
 
 

@@ -21,7 +21,7 @@ from stages.train.metadata import epoch_metadata, file_metadata
 from stages.train.optimizer import described
 from stages.train.params import Train
 from stages.train.plots import StepLog
-from stages.train.regularisation import folders, read_regularisation
+from stages.regularisation import folders, read_regularisation
 from stages.train.run import Run
 from stages.train.state import State
 

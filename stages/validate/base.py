@@ -1,12 +1,16 @@
-"""Whether the base model is one that the trainer can load, and whether the disk holds what the run will write."""
+"""What lies beside the sprites: base model, regularisation pictures, room on the disk for what the run will write."""
 
 import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from stages.errors import SpriteLoraError
 from stages.lora_size import PICKLES, lora_targets
+from stages.regularisation import read_regularisation
+from stages.sprite import UNREADABLE
 from stages.tokens import ClipTokenizer, load_tokenizer
 from stages.validate.finding import Found
 
@@ -55,6 +59,28 @@ def _problem(base: Path) -> str | None:
         return f"{index} is not JSON: {error}"
     missing = [part for part in PARTS if not (base / part).is_dir()]
     return f"{base} lacks {', '.join(f'{part}/' for part in missing)}" if missing else None
+
+
+def check_regularisation(folder: Path, resolution: int, shown: str, found: list[Found]) -> None:
+    """Regularisation pictures: in kohya's folders, readable, of the size that training has."""
+    if not folder.is_dir():
+        found.append(Found("regularisation", shown, f"paths.regularisation {folder} is not here"))
+        return
+    try:
+        pictures = read_regularisation(folder)
+    except SpriteLoraError as error:
+        found.append(Found("regularisation", shown, str(error.args[0])))
+        return
+    for picture in pictures:
+        try:
+            with Image.open(picture.path) as image:
+                size = image.size
+        except (*UNREADABLE, Image.DecompressionBombError) as error:
+            found.append(Found("regularisation", picture.path.as_posix(), f"cannot be read: {type(error).__name__}"))
+            continue
+        if size != (resolution, resolution):
+            message = f"{size[0]}x{size[1]} pixels; training is at {resolution}x{resolution}"
+            found.append(Found("regularisation", picture.path.as_posix(), message))
 
 
 def check_disk(need: Need, folder: Path, found: list[Found]) -> None:

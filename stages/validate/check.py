@@ -8,7 +8,7 @@ from stages.lora_size import lora_bytes, lora_parameters, lora_targets
 from stages.package.params import Package
 from stages.params import Paths
 from stages.tokens import ClipTokenizer
-from stages.validate.base import Need, check_base, check_disk
+from stages.validate.base import Need, check_base, check_disk, check_regularisation
 from stages.validate.census import Census, order
 from stages.validate.finding import Found
 from stages.validate.gate import LENGTHS, Gate
@@ -60,6 +60,8 @@ def check(settings: Settings) -> Checked:
         shuffle_caption=settings.value("train", "shuffle_caption"),
         base=paths.base if tokenizer else None,
     )
+    where = settings.place("paths", "regularisation")
+    check_regularisation(paths.regularisation, package.resolution, where, found)
     scanned = _check_folders(paths.data, paths.captions, gate, tokenizer, found)
     _check_prompts(settings, scanned, rules.trigger, tokenizer, limit, found)
     if tokenizer:

@@ -138,13 +138,18 @@ RULES: dict[str, Rule] = {
         "base model not usable",
         "paths.base: a whole diffusers folder or one .safetensors file; README tells how to get one",
     ),
+    "regularisation": Rule(
+        "error",
+        "regularisation picture not usable",
+        "they lie in paths.regularisation/<repeats>_<class>/, at package.resolution; an empty folder means none",
+    ),
     "disk": Rule("error", "not enough free disk", "free some, or save fewer epochs (train.save_every_n_epochs)"),
 }
 
 FIXED = frozenset(
     {
         "no-pairs", "missing-caption", "missing-sprite", "unsafe-name", "outside-link", "unreadable-image", "off-grid",
-        "empty-caption", "not-utf8", "huge-caption", "unknown-key", "bad-value", "base",
+        "empty-caption", "not-utf8", "huge-caption", "unknown-key", "bad-value", "base", "regularisation",
     }
 )  # fmt: skip
 """Rules that stay errors: no later stage can go on with what they find."""

@@ -28,7 +28,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: list[np.ndar
     params["paths"]["base"] = str(ROOT / "models/nano")
     params["package"] |= {"num_repeats": 3, "name": "punk", "resolution": 192, "background": "#102030"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-    for folder in ("data", "captions", "reports"):
+    for folder in ("data", "captions", "reports", "regularisation"):
         (tmp_path / folder).mkdir()
     (tmp_path / "reports/validate.json").write_text(json.dumps({"findings": []}))
     plain, large, clear, palette, touched, gray = (Image.fromarray(sprite) for sprite in cells)

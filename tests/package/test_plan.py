@@ -44,6 +44,14 @@ def test_steps_are_kohyas(pictures, repeats, batch, accumulation, processes):
     assert made["steps_per_epoch"] == whole + bool(rest)
 
 
+@given(st.integers(1, 12), st.integers(1, 4), st.lists(st.integers(1, 5), max_size=6))
+def test_regularisation_pictures_count_as_the_trainer_has_them(pictures, repeats, regular):
+    from stages.train.batches import entries
+
+    made = plan(pictures, repeats, steps(train_batch_size=1), [], 0, regular)
+    assert made["steps_per_epoch"] == len(entries(pictures, repeats, regular))
+
+
 def header(path, tensors):
     """A safetensors file of the right size that takes no room: the tensors are a hole."""
     path.parent.mkdir(parents=True, exist_ok=True)

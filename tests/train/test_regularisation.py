@@ -2,7 +2,7 @@ import pytest
 from PIL import Image
 
 from stages.errors import SpriteLoraError
-from stages.train.regularisation import folders, read_regularisation
+from stages.regularisation import folders, read_regularisation
 
 
 def picture(path, caption=None):

@@ -113,7 +113,7 @@ def project(tmp_path: Path) -> Project:
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     prompt = caption("green", 1).replace("brown hair", "black hair")
     made.edit(paths__base=str(ROOT / "models/nano"), sample__prompts={"one": prompt})
-    for folder in ("data", "captions"):
+    for folder in ("data", "captions", "regularisation"):
         (tmp_path / folder).mkdir()
     for number in range(8):
         word = sorted(COLOURS)[number % 4]

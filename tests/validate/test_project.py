@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 
 def rules(project):
@@ -102,6 +103,20 @@ def buckets(project):
     project.edit(train__enable_bucket=True)
 
 
+def regular_of_another_size(project):
+    (project.root / "regularisation/1_person").mkdir()
+    Image.new("RGB", (512, 512)).save(project.root / "regularisation/1_person/a.png")
+
+
+def regular_beside_its_folder(project):
+    Image.new("RGB", (192, 192)).save(project.root / "regularisation/a.png")
+
+
+def regular_broken(project):
+    (project.root / "regularisation/1_person").mkdir()
+    (project.root / "regularisation/1_person/a.jpg").write_bytes(b"")
+
+
 def unknown_section(project):
     with (project.root / "params.yaml").open("a") as file:
         file.write("\nsampel: {}\n")
@@ -161,6 +176,9 @@ def no_folder(project):
         (prompt_without_trigger, "prompt-trigger", ['every caption "pixel art, 24x24"']),
         (long_negative_prompt, "prompt-truncated", ["negative_prompt", "75 are read"]),
         (buckets, "bucket", ["enable_bucket would resize and crop", "params.yaml:"]),
+        (regular_of_another_size, "regularisation", ["1_person/a.png", "512x512", "192x192"]),
+        (regular_beside_its_folder, "regularisation", ["regularisation/a.png", "<repeats>_<class>"]),
+        (regular_broken, "regularisation", ["a.jpg", "cannot be read"]),
         (unknown_section, "unknown-key", ["sampel", "params.yaml:"]),
         (unknown_rule, "bad-value", ["no rule `hex-colour`"]),
         (fixed_rule, "bad-value", ["`off-grid` stays an error"]),
