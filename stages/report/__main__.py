@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--strip", type=Path, metavar="FILE.png", help="only draw prompts by epochs into one picture")
     chosen = parser.parse_args()
     paths, report = load(Paths), load(Report)
-    facts = read_facts(paths)
+    facts = read_facts(paths, report.compare_with)
     if chosen.strip:
         with replacing(chosen.strip) as temporary:
             strip(facts).save(temporary, "PNG", optimize=True)

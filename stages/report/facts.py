@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.changes import Changes
+
 Points = tuple[tuple[float, float], ...]
 
 
@@ -94,3 +96,7 @@ class Facts:
     series: dict[str, Points]
     """Of the training: step and value, by the metric's name."""
     params: dict[str, Any]
+    compared_with: str | None
+    """Git revision of the run that this one is held against."""
+    changes: Changes | None
+    """What changed since; None where there is nothing to hold this run against."""

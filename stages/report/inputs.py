@@ -11,6 +11,7 @@ from stages.checkpoint import epoch_folder
 from stages.dataset import read_manifest
 from stages.errors import SpriteLoraError
 from stages.params import Paths, read
+from stages.report.before import changes_since
 from stages.report.facts import Epoch, Facts, Picture, Points, Selected, Sprite
 
 REDO = "run the stages before: dvc repro"
@@ -19,8 +20,11 @@ NOT_QUALITIES = {"score", "pictures", "worst", "error"}
 """What score.json says of an epoch in points of 10; everything else is a share, 0 to 1."""
 
 
-def read_facts(paths: Paths) -> Facts:
-    """Everything the page shows. Raises SpriteLoraError where a file is absent or of another form."""
+def read_facts(paths: Paths, compare_with: str | None) -> Facts:
+    """Everything the page shows; `compare_with` is a Git revision, or None.
+
+    Raises SpriteLoraError where a file is absent or of another form.
+    """
     reports = paths.reports
     manifest = read_manifest(paths.dataset)
     checked = _json(reports / "validate.json")
@@ -44,6 +48,8 @@ def read_facts(paths: Paths) -> Facts:
         plan=_json(reports / "package.json"),
         series=_series(reports / "train"),
         params=params,
+        compared_with=compare_with,
+        changes=changes_since(compare_with, params, reports),
     )
 
 

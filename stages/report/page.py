@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from stages.report.drift import drift
 from stages.report.epochs import grid
 from stages.report.facts import Facts
 from stages.report.findings import findings
@@ -27,6 +28,7 @@ SECTIONS = (
     ("training", "Training"),
     ("findings", "Findings"),
     ("teaching", "The set"),
+    ("drift", "What changed"),
     ("record", "Record"),
 )
 
@@ -59,6 +61,7 @@ def page(facts: Facts, title: str, grid_pixels: int) -> str:
         training=training(facts),
         findings=findings(facts),
         teaching=teaching(facts),
+        drift=drift(facts),
         record=record(facts),
     )
 

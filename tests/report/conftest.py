@@ -226,5 +226,5 @@ def params() -> dict[str, Any]:
         "paths": places,
         "train": {"network_dim": 16, "unet_lr": None, "optimizer_args": ["weight_decay=0.1"]},
         "sample": {"seed": 42, "prompts": PROMPTS, "negative_prompt": ""},
-        "report": {"title": "sprites", "grid_pixels": 192},
+        "report": {"title": "sprites", "grid_pixels": 192, "compare_with": "HEAD"},
     }

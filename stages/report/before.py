@@ -1,0 +1,41 @@
+"""The run that this one is held against: params.yaml and the captions as a Git revision has them."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.changes import Changes, compare
+from stages.params import FILE
+from stages.run_facts import Captions, RunFacts, from_params
+from stages.tokens import CARRIED, load_tokenizer
+
+CAPTIONS = "captions.json"
+
+
+def changes_since(revision: str | None, params: dict[str, Any], reports: Path) -> Changes | None:
+    """What changed between a Git revision and this run, in effect; None where the revision holds no such run."""
+    before = _at(revision, reports) if revision else None
+    if before is None:
+        return None
+    captions = json.loads((reports / CAPTIONS).read_text(encoding="utf-8"))
+    now = from_params(params, "this run", f"{FILE}", Captions(texts=captions, version="this run"))
+    return compare(before, now, load_tokenizer(CARRIED.parent))
+
+
+def _at(revision: str, reports: Path) -> RunFacts | None:
+    params = _shown(revision, FILE)
+    captions = _shown(revision, reports / CAPTIONS)
+    if params is None or captions is None:
+        return None
+    known = Captions(texts=json.loads(captions), version=revision)
+    return from_params(yaml.safe_load(params), revision, f"{FILE} at {revision}", known)
+
+
+def _shown(revision: str, path: Path) -> bytes | None:
+    """A file at a revision; None outside of Git, or where the revision has no such file."""
+    command = ["git", "show", f"{revision}:./{path.as_posix()}"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    return done.stdout if done.returncode == 0 else None
