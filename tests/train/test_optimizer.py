@@ -129,7 +129,7 @@ def test_each_optimizer_trains_and_lowers_the_loss(project, make_run, changes):
         **{
             "text_encoder_lr": None,
             **changes,
-            "max_train_epochs": 4,
+            "max_train_epochs": 3,
             "lr_scheduler": changes.get("lr_scheduler", "constant"),
         },
     )

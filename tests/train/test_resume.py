@@ -144,7 +144,8 @@ def test_changed_code_captions_or_base_never_resume(project, monkeypatch):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_signal_saves_the_state_and_leaves(project, monkeypatch, capsys, number, code):
     """A pre-empted GPU: the state is that of the last whole step, whatever save_state_every_n_steps says."""
-    whole = project.train()
+    project.train()
+    whole = project.hashes()
     project.forget()
     project.edit(save_state_every_n_steps=1000)
     plain = Run.batch
@@ -161,11 +162,9 @@ def test_signal_saves_the_state_and_leaves(project, monkeypatch, capsys, number,
     assert left.value.code == code
     assert "stopped after step 5, state saved" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    resumed = project.train()
+    project.train()
     assert "resuming after step 5" in capsys.readouterr().out
-    assert resumed.keys() == whole.keys()
-    project.forget()
-    assert project.train() == resumed
+    assert project.hashes() == whole
 
 
 def test_damaged_state_is_said_and_not_used(project, monkeypatch):
