@@ -50,7 +50,7 @@ def new_text_encoder() -> CLIPTextModel:
 
 
 def new_unet() -> UNet2DConditionModel:
-    """Latents of 24, 12 and 6 cells a side; few wide heads, which a CPU likes (`attention_head_dim` is their number)."""
+    """Latents of 24, 12 and 6 cells a side; few wide heads (`attention_head_dim` is their number), quick on a CPU."""
     return UNet2DConditionModel(
         sample_size=LATENTS,
         in_channels=4,

@@ -31,7 +31,7 @@ class TextToNoise(nn.Module):
     def __init__(self, unet: UNet2DConditionModel, text_encoder: CLIPTextModel) -> None:
         super().__init__()
         self.unet = unet
-        self.text_encoder = text_encoder
+        self.text_encoder = text_encoder.requires_grad_(True)
         self.text_encoder.text_model.embeddings.requires_grad_(False)
 
 
@@ -81,8 +81,10 @@ def train(
         times = torch.randint(0, len(signal), (BATCH,))
         share = signal[times].view(-1, 1, 1, 1)
         noisy = share.sqrt() * clean + (1.0 - share).sqrt() * noise
-        context = _context(model.text_encoder, tokenizer, captions, rng.random() < TWO_WINDOWS, rng)
-        error = (model.unet(noisy, times, context).sample - noise).square().mean((1, 2, 3))
+        with torch.autocast("cpu", torch.bfloat16):
+            context = _context(model.text_encoder, tokenizer, captions, rng.random() < TWO_WINDOWS, rng)
+            guess = model.unet(noisy, times, context).sample.float()
+        error = (guess - noise).square().mean((1, 2, 3))
         ratio = (signal / (1.0 - signal))[times]
         return (error * ratio.clamp(max=MIN_SNR_GAMMA) / ratio).mean()  # Hang et al. 2023, noise prediction
 

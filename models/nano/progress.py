@@ -42,7 +42,7 @@ def resumable(
     `groups` may split the parameters and give each group a `scale` of the learning rate.
     """
     parameters = groups(model) if groups else [{"params": list(model.parameters()), "scale": 1.0}]
-    optimizer = torch.optim.AdamW(parameters, lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(parameters, lr=peak, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
     saved, curve = work / f"{name}.pt", work / f"{name}.csv"
     first = 0
     if saved.exists():
