@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.caption import BACKGROUND, BACKGROUND_LAST, Feature, background_tag, colour_words, features, hex_codes
 from stages.colour import BASIC, REACH, RGB, distance, name_distance, nearest_name, parse_hex, to_hex
@@ -64,7 +65,7 @@ def check_colours(
         for feature in named:
             _named_rightly(feature, shown, found)
     if "background" in caption.lower():
-        _background(caption, picture, shown, found)
+        _background(caption, named, picture, tolerance, shown, found)
 
 
 def _absent(
@@ -72,7 +73,7 @@ def _absent(
 ) -> None:
     phrase = {feature.hex: feature.phrase for feature in named}
     for code, times in Counter(hex_codes(caption)).items():
-        if has_colour(picture, code, tolerance):
+        if has_colour(picture.colours, code, tolerance):
             continue
         colours = unpack(picture.colours)
         near = to_hex(colours[distance(colours, np.array(parse_hex(code), dtype=np.uint8)).argmin()])
@@ -84,14 +85,14 @@ def _absent(
             )
 
 
-def has_colour(picture: Picture, code: str, tolerance: int) -> bool:
-    """Whether a code is among the sprite's colours, every channel within `tolerance` levels."""
+def has_colour(colours: NDArray[np.uint32], code: str, tolerance: int) -> bool:
+    """Whether a code is among sorted colours (0xrrggbb), every channel within `tolerance` levels."""
     rgb = parse_hex(code)
     if tolerance == 0:
         value = rgb[0] << 16 | rgb[1] << 8 | rgb[2]
-        at = int(np.searchsorted(picture.colours, value))
-        return at < len(picture.colours) and int(picture.colours[at]) == value
-    off = np.abs(unpack(picture.colours).astype(np.int16) - np.array(rgb, dtype=np.int16)).max(axis=1)
+        at = int(np.searchsorted(colours, value))
+        return at < len(colours) and int(colours[at]) == value
+    off = np.abs(unpack(colours).astype(np.int16) - np.array(rgb, dtype=np.int16)).max(axis=1)
     return bool((off <= tolerance).any())
 
 
@@ -120,19 +121,21 @@ def disagree(colours: list[RGB], phrase: str) -> bool:
     )
 
 
-def _background(caption: str, picture: Picture, shown: str, found: list[Found]) -> None:
-    tag = background_tag(caption)
-    if not tag:
-        return
+def _background(
+    caption: str, named: list[Feature], picture: Picture, tolerance: int, shown: str, found: list[Found]
+) -> None:
     colours = picture.border
-    there = [rgb for rgb, _ in colours]
-    for feature in features(tag):
-        if BACKGROUND_LAST.search(feature.phrase) and parse_hex(feature.hex) not in there:
-            message = f"{quote(feature.phrase)} has {feature.hex}, but the sprite's border is {_spoken(there[:3])}"
+    for feature in named:
+        if not BACKGROUND_LAST.search(feature.phrase) or not has_colour(picture.colours, feature.hex, tolerance):
+            continue
+        if not has_colour(picture.border_codes, feature.hex, tolerance):
+            really = _spoken([rgb for rgb, _ in colours[:3]])
+            message = f"{quote(feature.phrase)} has {feature.hex}, but the sprite's border is {really}"
             found.append(Found("background", shown, message))
             return
+    tag = background_tag(caption)
     kept = [rgb for rgb, share in colours if share >= LEAST_BACKGROUND] or [colours[0][0]]
-    if disagree(kept, BACKGROUND.split(tag)[0]):
+    if tag and disagree(kept, BACKGROUND.split(tag)[0]):
         found.append(Found("background", shown, f"{quote(tag)}, but the sprite's border is {_spoken(kept[:3])}"))
 
 

@@ -42,6 +42,11 @@ class Picture:
         order = np.lexsort((codes, -counts))
         return [(_rgb(int(codes[at])), float(counts[at] / counts.sum())) for at in order]
 
+    @cached_property
+    def border_codes(self) -> NDArray[np.uint32]:
+        """The border's colours as 0xrrggbb, sorted."""
+        return np.sort(pack(np.array([rgb for rgb, _ in self.border], dtype=np.uint8)))
+
 
 def check_picture(path: Path, shown: str, gate: Gate, found: list[Found]) -> Picture | None:
     """Read a sprite, note what is wrong with it; None where it is no picture on the grid."""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
-from stages.caption import BACKGROUND, LINE_END, features, tags, words
+from stages.caption import BACKGROUND, BACKGROUND_LAST, LINE_END, features, tags, words
 from stages.colour import RGB, parse_hex
 from stages.validate.hexes import HASHED, LEAST_BACKGROUND, colours_said, disagree, has_colour
 from stages.validate.picture import Picture
@@ -73,8 +73,13 @@ def _without_bare(text: str) -> str:
 
 
 def _wrong(phrase: str, code: str, picture: Picture | None, tolerance: int) -> bool:
-    absent = picture is not None and not has_colour(picture, code, tolerance)
-    return absent or disagree([parse_hex(code)], phrase)
+    if disagree([parse_hex(code)], phrase):
+        return True
+    if picture is None:
+        return False
+    if BACKGROUND_LAST.search(phrase):
+        return not has_colour(picture.border_codes, code, tolerance)
+    return not has_colour(picture.colours, code, tolerance)
 
 
 def _proved(phrase: str, rgb: RGB, picture: Picture | None) -> bool:

@@ -88,7 +88,7 @@ def test_absent_names_the_nearest_and_counts_occurrences(picture):
     ("code", "tolerance", "there"), [("#f0c09c", 0, True), ("#f0c29a", 1, False), ("#f0c29a", 2, True)]
 )
 def test_tolerance_is_levels_per_channel(picture, code, tolerance, there):
-    assert has_colour(picture, code, tolerance) is there
+    assert has_colour(picture.colours, code, tolerance) is there
 
 
 def test_border_leaves_the_shoulders_out(picture):

@@ -30,7 +30,7 @@ START = "pixel art, 24x24, "
         ("red hair (#309448)", "red hair"),
         ("green hair (#309448), skin (#f0c09c)", "green hair (#309448), skin (#f0c09c)"),
         ("hair (#309448), solid background (#309448)", "hair, solid background (#309448)"),
-        ("hair (#f0c09c), solid background (#f0c09c)", "hair, solid background"),
+        ("hair (#f0c09c), solid background (#f0c09c)", "hair (#f0c09c), solid background"),
         ("green hair (#309448), lips (#309448)", "green hair (#309448), lips"),
         ("hair (#309448), lips (#309448)", "hair, lips"),
         ("hair (#309448), x, hair (#309448)", "hair (#309448), x"),
