@@ -106,7 +106,8 @@ def make(folder: Path, pairs: int, factor: int) -> None:
     for part in ("data", "captions"):
         (folder / part).mkdir(parents=True)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["paths"]["base"] = str(ROOT / params["paths"]["base"])
+    for shared in ("base", "regularisation"):
+        params["paths"][shared] = str(ROOT / params["paths"][shared])
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     for start in range(0, pairs, BATCH):
         for number, someone in enumerate(personas(min(BATCH, pairs - start), seed=1000 + start), start):

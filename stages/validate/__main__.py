@@ -19,9 +19,10 @@ from stages.errors import SpriteLoraError, run
 from stages.files import replacing, write_json
 from stages.params import Paths, read
 from stages.validate.check import Checked, check
-from stages.validate.finding import arrange
+from stages.validate.finding import Findings, arrange
 from stages.validate.overview import overview
 from stages.validate.params import Validate
+from stages.validate.rules import REPAIRABLE
 from stages.validate.scan import Pair
 from stages.validate.settings import Settings
 from stages.validate.suggest import diff, suggestions, write
@@ -60,7 +61,7 @@ def report(settings: Settings, checked: Checked, every: bool) -> None:
     )
     write_captions(reports / "captions.json", checked.pairs)
     print_findings(findings, Console(width=None if sys.stdout.isatty() else 160, highlight=False), every)
-    conclude(len(checked.pairs), len(findings.of("error")), len(findings.of("warning")), reports)
+    conclude(len(checked.pairs), findings, reports)
 
 
 def suggest(checked: Checked, writing: bool) -> None:
@@ -87,15 +88,20 @@ def write_captions(path: Path, pairs: list[Pair]) -> None:
         file.write("\n}\n")
 
 
-def conclude(pairs: int, errors: int, warnings: int, reports: Path) -> None:
+def conclude(pairs: int, findings: Findings, reports: Path) -> None:
     """One line for the person; raises SpriteLoraError where there are errors, so that the pipeline stops."""
+    errors, warnings = len(findings.of("error")), len(findings.of("warning"))
+    repairs = ""
+    if any(case.rule in REPAIRABLE for case in findings.cases):
+        repairs = "python -m stages.validate --suggest prints safe repairs of captions"
+    said = f"{warnings} warning{'s' * (warnings != 1)}"
     if errors:
         raise SpriteLoraError(
-            f"{errors} error{'s' * (errors > 1)} and {warnings} warning{'s' * (warnings != 1)} in {pairs} pairs: "
-            f"nothing was trained, nothing was deleted",
-            f"correct what is listed above (all of it: {reports}/validate.json), then run again",
+            f"{errors} error{'s' * (errors > 1)} and {said} in {pairs} pairs: nothing was trained, nothing was deleted",
+            f"correct what is listed above (all of it: {reports}/validate.json), then run again"
+            + f"; {repairs}" * bool(repairs),
         )
-    print(f"{pairs} pairs, no errors, {warnings} warning{'s' * (warnings != 1)}")
+    print(f"{pairs} pairs, no errors, {said}" + f"; {repairs}" * bool(repairs))
 
 
 if __name__ == "__main__":

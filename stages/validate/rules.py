@@ -154,4 +154,12 @@ FIXED = frozenset(
 )  # fmt: skip
 """Rules that stay errors: no later stage can go on with what they find."""
 
+REPAIRABLE = frozenset(
+    {
+        "bom", "trigger", "shuffle-splits-list", "hex-invalid", "hex-absent", "hex-shared", "hex-duplicate",
+        "hex-unexplained", "hex-name", "spelling", "duplicate-tag",
+    }
+)  # fmt: skip
+"""Rules that `--suggest` has safe repairs for."""
+
 SEVERITIES = ("error", "warning", "info")

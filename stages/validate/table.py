@@ -23,8 +23,12 @@ def print_findings(findings: Findings, console: Console, every: bool) -> None:
     if not counts:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("rule", "severity", "findings", "files", "what"):
-        table.add_column(heading, justify="right" if heading in ("findings", "files") else "left", no_wrap=True)
+    # On a narrow terminal the last column gives way.
+    table.add_column("rule", no_wrap=True, min_width=max(map(len, counts)))
+    table.add_column("severity", no_wrap=True, min_width=8)
+    table.add_column("findings", no_wrap=True, min_width=8, justify="right")
+    table.add_column("files", no_wrap=True, min_width=5, justify="right")
+    table.add_column("what", no_wrap=True)
     for rule, count in counts.items():
         level = Text(count["severity"], STYLES[count["severity"]])
         table.add_row(rule, level, str(count["findings"]), str(count["files"]), RULES[rule].title)
