@@ -1,14 +1,19 @@
 """What the base model learns from, and how its autoencoder starts."""
 
+import copy
+from pathlib import Path
 from random import Random
 
 import numpy as np
+import pytest
 import torch
+from torch import nn
 
 from models.nano.architecture import new_autoencoder
 from models.nano.captions import facts, varied
 from models.nano.colour_road import lay_road
 from models.nano.mosaics import mosaic, rectangles
+from models.nano.progress import resumable
 from portraits.persona import BACKGROUNDS, personas
 from portraits.smooth import draw
 
@@ -70,3 +75,27 @@ def test_captions_vary_and_keep_their_facts() -> None:
 def test_facts_bind_words_to_nouns() -> None:
     said = facts(["purple long hair", "solid green background", "freckles"])
     assert said == {"purple|hair", "long|hair", "solid|background", "green|background", "some|freckles"}
+
+
+def test_a_part_that_was_stopped_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    def trained(work: Path, stop: int | None) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        model = nn.Linear(3, 1)
+        average = copy.deepcopy(model).requires_grad_(False)
+
+        def loss(step: int) -> torch.Tensor:
+            if step == stop:
+                raise KeyboardInterrupt
+            torch.manual_seed(step)
+            return model(torch.randn(4, 3)).square().mean()
+
+        resumable(work, "part", model, average, loss, 410, peak=1e-2, decay=0.9, say=lambda line: None)
+        return [*model.parameters(), *average.parameters()]
+
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "halves").mkdir()
+    whole = trained(tmp_path / "whole", None)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "halves", 250)
+    again = trained(tmp_path / "halves", None)
+    assert all(torch.equal(one, other) for one, other in zip(whole, again, strict=True))
