@@ -1,4 +1,4 @@
-"""A file trained here beside one that kohya sd-scripts trained: the same keys, shapes, types and metadata, and it loads.
+"""A file trained here beside one that kohya sd-scripts trained: equal keys, shapes, types and metadata, and it loads.
 
     python -m benchmarks.kohya_file [--base PATH] [--keep FOLDER]
 
