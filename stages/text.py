@@ -47,7 +47,7 @@ def windows(ids: list[int], max_token_length: int, pad: int) -> list[list[int]]:
 def encode(base: BaseModel, texts: list[str], max_token_length: int, clip_skip: int | None = None) -> Encoded:
     """Encode texts as kohya does (`encode_tokens` of its SD and SDXL strategies), with gradients unless forbidden.
 
-    `max_token_length`: 75, 150 or 225 tokens. `clip_skip` None or 1: last layer; n: n-th from the end, final norm after.
+    `max_token_length`: 75, 150 or 225 tokens. `clip_skip` None or 1: last layer; n: n-th from the end, then final norm.
     SDXL takes the layer before the last of both encoders, without norm, whatever `clip_skip` says.
     """
     ids = [base.tokenizer.token_ids(text) for text in texts]

@@ -10,10 +10,10 @@ from stages.dataset import Manifest
 from stages.files import sha256_tree
 from stages.params import Paths
 from stages.record import base_hash, code_hash, stamped, versions
+from stages.regularisation import Regular
 from stages.train.batches import Plan, entries
 from stages.train.latents import encode_file
 from stages.train.params import Train
-from stages.regularisation import Regular
 from stages.train.run import Picture
 
 

@@ -13,6 +13,7 @@ from stages.checkpoint import checkpoint_files, file_name
 from stages.dataset import Manifest
 from stages.lora_file import write_lora
 from stages.params import Paths
+from stages.regularisation import folders, read_regularisation
 from stages.train import faults, needs
 from stages.train.gradients import side_by_side
 from stages.train.inputs import make_plan, read_pictures
@@ -21,7 +22,6 @@ from stages.train.metadata import epoch_metadata, file_metadata
 from stages.train.optimizer import described
 from stages.train.params import Train
 from stages.train.plots import StepLog
-from stages.regularisation import folders, read_regularisation
 from stages.train.run import Run
 from stages.train.state import State
 
