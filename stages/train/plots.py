@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from stages.errors import SpriteLoraError
+
 
 class StepLog:
     """Writes `plots/metrics/*.tsv` and `metrics.json`: steps and values, no clock."""
@@ -10,8 +12,12 @@ class StepLog:
     def __init__(self, folder: Path, rows: list[dict[str, float]]) -> None:
         """Start the folder anew with the rows of the steps that a resumed run has already done."""
         from dvclive import Live
+        from scmrepo.exceptions import SCMError
 
-        self._live: Any = Live(str(folder), dvcyaml=False, save_dvc_exp=False, report=None)
+        try:
+            self._live: Any = Live(str(folder), dvcyaml=False, save_dvc_exp=False, report=None)
+        except SCMError as error:
+            raise SpriteLoraError(f"dvclive cannot log: {error}", "commit once: git add -A; git commit") from None
         for step, row in enumerate(rows, start=1):
             self.add(step, row)
 
