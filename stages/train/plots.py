@@ -19,11 +19,16 @@ class StepLog:
         except SCMError as error:
             raise SpriteLoraError(f"dvclive cannot log: {error}", "commit once: git add -A; git commit") from None
         for step, row in enumerate(rows, start=1):
-            self.add(step, row)
+            self._log(step, row)
+        if rows:
+            self._live.make_summary()
 
     def add(self, step: int, row: dict[str, float]) -> None:
         """Log one step, counted from 1."""
+        self._log(step, row)
+        self._live.make_summary()
+
+    def _log(self, step: int, row: dict[str, float]) -> None:
         self._live.step = step
         for name, value in row.items():
             self._live.log_metric(name, value)
-        self._live.make_summary()
