@@ -12,6 +12,7 @@ from stages.errors import SpriteLoraError
 from stages.lora_size import lora_bytes, lora_parameters, lora_targets
 from stages.package.params import Steps
 from stages.package.plan import plan
+from stages.train.batches import entries
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 2**20
@@ -46,8 +47,6 @@ def test_steps_are_kohyas(pictures, repeats, batch, accumulation, processes):
 
 @given(st.integers(1, 12), st.integers(1, 4), st.lists(st.integers(1, 5), max_size=6))
 def test_regularisation_pictures_count_as_the_trainer_has_them(pictures, repeats, regular):
-    from stages.train.batches import entries
-
     made = plan(pictures, repeats, steps(train_batch_size=1), [], 0, regular)
     assert made["steps_per_epoch"] == len(entries(pictures, repeats, regular))
 
