@@ -7,6 +7,12 @@ from stages.checkpoint import saved_epochs
 from stages.lora_size import Target, lora_bytes, lora_parameters
 from stages.package.params import Steps
 
+COPIES_OF_CHECKPOINTS = 3
+"""In the state folder, in the out, in DVC's cache."""
+
+COPIES_OF_DATASET = 2
+"""In the out and in DVC's cache."""
+
 
 def plan(
     pictures: int,
@@ -50,6 +56,7 @@ def plan(
         "checkpoint_bytes": size,
         "checkpoints_bytes": size * checkpoints,
         "dataset_bytes": dataset_bytes,
+        "disk_bytes": COPIES_OF_CHECKPOINTS * size * checkpoints + COPIES_OF_DATASET * dataset_bytes,
     }
 
 
@@ -75,7 +82,8 @@ def plan_lines(plan: dict[str, Any], steps_per_second: float | None) -> list[str
         f"{plan['steps']} steps in {plan['epochs']} epochs",
         f"{plan['checkpoints']} checkpoints of {_mib(plan['checkpoint_bytes'])}, "
         f"{_mib(plan['checkpoints_bytes'])} in all ({plan['lora_modules']} modules)",
-        f"dataset of {_mib(plan['dataset_bytes'])}",
+        f"dataset of {_mib(plan['dataset_bytes'])}; {_mib(plan['disk_bytes'])} of disk in all, with DVC's cache and "
+        "what an interrupted run resumes from",
     ]
     if steps_per_second:
         lines.append(f"{plan['steps'] / steps_per_second / 3600:.1f} hours at {steps_per_second:g} steps per second")

@@ -73,13 +73,10 @@ def _without_bare(text: str) -> str:
 
 
 def _wrong(phrase: str, code: str, picture: Picture | None, tolerance: int) -> bool:
-    if disagree([parse_hex(code)], phrase):
-        return True
-    if picture is None:
-        return False
     if BACKGROUND_LAST.search(phrase):
-        return not has_colour(picture.border_codes, code, tolerance)
-    return not has_colour(picture.colours, code, tolerance)
+        return picture is not None and not has_colour(picture.border_codes, code, tolerance)
+    absent = picture is not None and not has_colour(picture.colours, code, tolerance)
+    return absent or disagree([parse_hex(code)], phrase)
 
 
 def _proved(phrase: str, rgb: RGB, picture: Picture | None) -> bool:

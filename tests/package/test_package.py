@@ -103,6 +103,7 @@ def test_the_plan(project, package, edit, capsys):
     assert plan["steps_per_epoch"] == 5, "the short last batch counts"
     assert (plan["steps"], plan["checkpoints"]) == (50, 3)
     assert plan["checkpoints_bytes"] == 3 * plan["checkpoint_bytes"]
+    assert plan["disk_bytes"] == 3 * plan["checkpoints_bytes"] + 2 * plan["dataset_bytes"]
     printed = capsys.readouterr().out
     assert "6 pictures x 3 repeats = 18 per epoch" in printed
     assert "5 steps per epoch of 4 pictures each, 50 steps in 10 epochs" in printed

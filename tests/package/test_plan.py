@@ -203,3 +203,17 @@ def test_pickled_parts_are_refused(tmp_path):
     (tmp_path / "unet/diffusion_pytorch_model.bin").write_bytes(b"PK\x03\x04")
     with pytest.raises(SpriteLoraError, match="pickled"):
         lora_targets(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "rank", "precision"), [("sd15_perfect", 1, "fp16"), ("no_save_precision", 2, None)])
+def test_files_that_kohya_wrote(bases, name, rank, precision):
+    """To the byte: sd-scripts' own files of a base of SD1.5's size."""
+    from stages.tensor_header import read_header
+
+    path = ROOT.parent / f"shared/kohya/{name}.safetensors"
+    if not path.is_file():
+        pytest.skip("../shared/kohya is not here")
+    header = read_header(path)
+    assert (
+        lora_bytes(*lora_parameters(lora_targets(bases / "sd15"), rank), precision) == header.size - header.data_start
+    )

@@ -61,6 +61,7 @@ def test_shared_names_both_features():
         ("solid green background", []),
         ("solid pink background", ["background"]),
         ("background (#309448)", []),
+        ("pink background (#309448)", ["background"]),
         ("background (#f0c09c)", ["background"]),
         ("pink to green gradient background", []),
         ("checkered background", []),

@@ -28,6 +28,7 @@ START = "pixel art, 24x24, "
         ("hair (#309448)", "hair (#309448)"),
         ("hair (#309449)", "hair"),
         ("red hair (#309448)", "red hair"),
+        ("red background (#309448)", "red background (#309448)"),
         ("green hair (#309448), skin (#f0c09c)", "green hair (#309448), skin (#f0c09c)"),
         ("hair (#309448), solid background (#309448)", "hair, solid background (#309448)"),
         ("hair (#f0c09c), solid background (#f0c09c)", "hair (#f0c09c), solid background"),
