@@ -152,12 +152,15 @@ class Run:
     def _change_weights(self, captions: list[str]) -> None:
         """Clip, check and step. fp16's scaler leaves a step out where a gradient overflowed, and the schedule waits."""
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         if self.accelerator.num_processes > 1:
-            for weight in weights:
-                weight.grad = self._mean(weight.grad)
+            means = self._mean(torch.cat([gradient.flatten() for gradient in gradients]))
+            parts = torch.split(means, [gradient.numel() for gradient in gradients])
+            for gradient, part in zip(gradients, parts, strict=True):
+                gradient.copy_(part.view_as(gradient))
         if self.scaler:
             self.scaler.unscale_(self.optimizer)
-        norm = get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+        norm = get_total_norm(gradients)
         if not self.scaler:
             self._check("the gradients' norm", norm.item(), captions)
         if self.params.max_grad_norm:
@@ -188,8 +191,10 @@ class Run:
 
     def _stop_if_asked(self, interruption: Interruption) -> None:
         """Raise StopRequestedError in all processes at the same batch, if a signal has come to any."""
-        number = torch.tensor(float(interruption.number), device=self.accelerator.device)
-        if self._mean(number) > 0:
+        asked = bool(interruption.number)
+        if self.accelerator.num_processes > 1:
+            asked = self._mean(torch.tensor(float(asked), device=self.accelerator.device)).item() > 0
+        if asked:
             raise StopRequestedError(interruption.number or signal.SIGTERM)
 
     def _check(self, what: str, value: float, captions: list[str]) -> None:

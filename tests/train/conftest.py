@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RESOLUTION = 48
 SHORT = {
     "output_name": "t", "network_dim": 4, "network_alpha": 2.0, "train_batch_size": 2, "max_train_epochs": 2,
-    "save_precision": None, "save_state_every_n_steps": 1, "learning_rate": 1e-3,
+    "save_precision": None, "save_state_every_n_steps": 100, "learning_rate": 1e-3,
 }  # fmt: skip
 
 
@@ -137,7 +137,22 @@ def make_project(root, monkeypatch, base):
     (root / "params.yaml").write_text(yaml.safe_dump(content))
     write_dataset(root / "outputs/dataset")
     monkeypatch.chdir(root)
+    monkeypatch.setattr("stages.train.training.load_base", loaded_once)
     return Project(root)
+
+
+LOADED = {}
+
+
+def loaded_once(path, dtype, device):
+    """`load_base`, once per session: training hooks into a base and never changes it."""
+    if (path, dtype) not in LOADED:
+        LOADED[path, dtype] = load_base(path, dtype, device)
+    base = LOADED[path, dtype]
+    for part in (base.unet, *base.text_encoders):
+        for module in part.modules():
+            module._forward_hooks.clear()
+    return base
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_every_optimizer_resumes_to_the_same_bytes(project, monkeypatch, optimiz
 
 
 def test_killed_many_times_in_a_row_at_every_kind_of_moment(project, monkeypatch):
-    project.edit(**RANDOM)
+    project.edit(**RANDOM, save_state_every_n_steps=1)
     whole = project.train()
     project.forget()
     for owner, name, moment, after in (
@@ -90,7 +90,7 @@ def test_state_every_few_steps(project, monkeypatch, capsys):
 
 
 def test_kill_9_of_the_whole_group(project):
-    project.edit(max_train_epochs=4)
+    project.edit(max_train_epochs=4, save_state_every_n_steps=1)
     process = project.start()
     deadline = time.monotonic() + 120
     while not list((project.root / "state/train").glob("*/resume.pt")):
