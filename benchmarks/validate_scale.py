@@ -34,6 +34,7 @@ sys.path.insert(0, str(ROOT))
 from portraits.persona import caption, personas  # noqa: E402
 from portraits.pixel import draw  # noqa: E402
 from stages.sprite import enlarge  # noqa: E402
+from stages.validate.scan import FEW  # noqa: E402
 
 BATCH = 2000
 DECODED = 500
@@ -84,8 +85,10 @@ def main() -> None:
     print(f"one pair alone takes {start.seconds:.1f} s; its {start.core_seconds:.1f} core seconds are taken off")
     for first, last in pairwise(runs):
         exponent = math.log(last.working / first.working) / math.log(last.pairs / first.pairs)
-        memory = (last.whole.peak - first.whole.peak) / (last.pairs - first.pairs)
-        print(f"{first.pairs:,} to {last.pairs:,}: time to the power {exponent:.2f}, memory {memory:.0f} bytes a pair")
+        memory = f"{(last.whole.peak - first.whole.peak) / (last.pairs - first.pairs):.0f} bytes a pair"
+        if first.pairs < FEW <= last.pairs:
+            memory = f"not compared, from {FEW:,} pairs on there are worker processes"
+        print(f"{first.pairs:,} to {last.pairs:,}: time to the power {exponent:.2f}; memory {memory}")
 
 
 def measure(folder: Path, pairs: int, factor: int) -> Run:
