@@ -20,7 +20,7 @@ def is_chief() -> bool:
 
 
 def launch(num_processes: int) -> NoReturn:
-    """Become `accelerate launch` of `python -m stages.train` in that many processes on this machine.
+    """Be `accelerate launch` of `python -m stages.train` in that many processes on this machine, and end as they end.
 
     Raises SpriteLoraError where there are fewer GPUs; without any, the processes compute on the CPU.
     """
@@ -30,7 +30,19 @@ def launch(num_processes: int) -> NoReturn:
             f"train.num_processes is {num_processes}, this machine has {gpus} GPUs",
             "lower it, and raise gradient_accumulation_steps to keep the effective batch",
         )
-    sys.stdout.flush()
+    from accelerate.commands.launch import (  # type: ignore[import-untyped]
+        launch_command,
+        launch_command_parser,
+    )
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
     arguments = f"--multi_gpu --num_processes {num_processes} --num_machines 1 --main_process_port 0"
     rest = "--mixed_precision no --dynamo_backend no --module stages.train"
-    os.execv(sys.executable, [sys.executable, "-m", "accelerate.commands.launch", *arguments.split(), *rest.split()])
+    try:
+        launch_command(launch_command_parser().parse_args([*arguments.split(), *rest.split()]))
+    except ChildFailedError:
+        sys.exit(1)  # the first process has said why
+    except SignalException as stop:
+        sys.exit(128 + stop.sigval)
+    sys.exit(0)

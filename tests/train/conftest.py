@@ -74,7 +74,13 @@ class Project:
 
     @property
     def environment(self):
-        return {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1"}
+        return {
+            **os.environ,
+            "HF_HUB_OFFLINE": "1",
+            "HF_HOME": str(self.root / "no-hub"),
+            "PYTHONPATH": str(self.root),
+            "OMP_NUM_THREADS": "1",
+        }
 
     def start(self, *arguments):
         """`python -m stages.train` in a process group of its own."""
