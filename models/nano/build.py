@@ -1,6 +1,6 @@
 """Rebuild the embedded base model from nothing but its code and CLIP's merges.
 
-    python -m models.nano.build                 # hours on 2 cores; stop it at will, the same command goes on
+    python -m models.nano.build                 # an hour on 2 cores; stop it at will, the same command goes on
     python -m models.nano.build --quick         # minutes, a model that draws nothing, to try the road
 
 Draws the portraits, trains the autoencoder, the text encoder and the U-Net, and writes the folder that
@@ -20,7 +20,7 @@ from models.nano.architecture import write_model
 from models.nano.bpe import write_tokenizer
 
 HERE = Path(__file__).parent
-PORTRAITS, AUTOENCODER_STEPS, TEXT_STEPS, DIFFUSION_STEPS = 8192, 1000, 1000, 4000
+PORTRAITS, AUTOENCODER_STEPS, TEXT_STEPS, DIFFUSION_STEPS = 8192, 1000, 1000, 2400
 
 
 def build(work: Path, into: Path, portraits: int, steps: tuple[int, int, int]) -> None:
@@ -40,7 +40,7 @@ def build(work: Path, into: Path, portraits: int, steps: tuple[int, int, int]) -
 
 
 def say(line: str) -> None:
-    """Progress, at once, also into a file."""
+    """Progress, at once also where the output is a file."""
     print(line, flush=True)
 
 
