@@ -10,6 +10,8 @@ from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.errors import SpriteLoraError
 
@@ -87,17 +89,25 @@ def _explain(section: type[Section], detail: Any) -> tuple[tuple[str, ...], str]
     return where, f"`{dotted}` is {detail['input']!r}: {message}"
 
 
+def parse(text: str | bytes) -> Any:
+    """YAML 1.2, as DVC reads and writes it: `no` is a word, 1e-4 a number, and a key that stands twice an error.
+
+    `dvc exp run -S` writes params.yaml anew without the quotes that YAML 1.1 needs. Raises ruamel.yaml's YAMLError.
+    """
+    return YAML(typ="safe", pure=True).load(text)
+
+
 def read(file: Path = FILE) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     """The file's content and the line (from 1) of each key path. Raises SpriteLoraError where it is not YAML."""
     try:
         text = file.read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
+        content = parse(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except FileNotFoundError:
         raise SpriteLoraError(
             f"{file} is not here", "run from the project's folder, or cp presets/sd15.yaml params.yaml"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise SpriteLoraError(f"{file} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise SpriteLoraError(f"{file} holds no sections", "start from a preset: cp presets/sd15.yaml params.yaml")

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml.error import YAMLError
 
 from stages.effective import SETTINGS, resolve
 from stages.errors import SpriteLoraError
+from stages.params import parse
 from stages.run_facts import SAMPLING, Base, Captions, Prompts, RunFacts
 
 
@@ -158,6 +159,6 @@ def _captions(found: HistoryCaptions, folder: Path | None) -> Captions:
 def read_yaml(path: Path) -> Any:
     """A YAML file's content. Raises SpriteLoraError where it is none."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return parse(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise SpriteLoraError(f"{path} cannot be read as YAML: {error}") from None

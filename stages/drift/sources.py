@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml.error import YAMLError
 
 from stages.caption import first_line
 from stages.drift.history import facts, is_history, read_history, read_yaml
@@ -15,7 +15,7 @@ from stages.effective import resolve
 from stages.errors import SpriteLoraError
 from stages.kohya_metadata import flags, tag_frequency
 from stages.lora_layout import Module, family, read_modules
-from stages.params import FILE
+from stages.params import FILE, parse
 from stages.record import METADATA_KEY, base_hash, code_hash, versions
 from stages.run_facts import CODE, Base, Captions, RunFacts, from_params, from_record
 from stages.tensor_header import read_header
@@ -169,8 +169,8 @@ def _revision(what: str) -> RunFacts:
     if params is None:
         raise SpriteLoraError(f"{what}: {FILE} is not in that revision")
     try:
-        content = yaml.safe_load(params)
-    except yaml.YAMLError as error:
+        content = parse(params)
+    except YAMLError as error:
         raise SpriteLoraError(f"{what}: {FILE} is not valid YAML there: {error}") from None
     if not isinstance(content, Mapping) or "train" not in content:
         raise SpriteLoraError(f"{what}: {FILE} holds no section `train` there")

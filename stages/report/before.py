@@ -5,10 +5,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stages.changes import Changes, compare
-from stages.params import FILE
+from stages.params import FILE, parse
 from stages.run_facts import Captions, RunFacts, from_params
 from stages.tokens import CARRIED, load_tokenizer
 
@@ -31,7 +29,7 @@ def _at(revision: str, reports: Path) -> RunFacts | None:
     if params is None or captions is None:
         return None
     known = Captions(texts=json.loads(captions), version=revision)
-    return from_params(yaml.safe_load(params), revision, f"{FILE} at {revision}", known)
+    return from_params(parse(params), revision, f"{FILE} at {revision}", known)
 
 
 def _shown(revision: str, path: Path) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from stages.params import Section
 
@@ -74,14 +74,6 @@ class Train(Section):
     clip_skip: Annotated[int, Field(ge=1)] | None = Field(
         description="text states of the n-th layer from the end; null = the last; SDXL ignores it"
     )
-
-    @field_validator("mixed_precision", mode="before")
-    @classmethod
-    def quoted_no(cls, value: Any) -> Any:
-        """YAML reads a bare `no` as false."""
-        if value is False:
-            raise ValueError("write 'no' with quotes: YAML reads a bare no as false")
-        return value
 
     @model_validator(mode="after")
     def together(self) -> "Train":

@@ -2,7 +2,7 @@ import pytest
 from pydantic import Field
 
 from stages.errors import SpriteLoraError
-from stages.params import Section, load
+from stages.params import Section, load, parse
 
 
 class Sample(Section):
@@ -29,6 +29,11 @@ def test_values_arrive_typed_and_cannot_change(params):
         sample.steps = 3
 
 
+def test_yaml_is_read_as_dvc_writes_it():
+    """`dvc exp run -S` writes YAML 1.2: `no` without quotes is a word."""
+    assert parse("a: no\nb: 1e-4\nc: on\nd: null\n") == {"a": "no", "b": 1e-4, "c": "on", "d": None}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -40,6 +45,7 @@ def test_values_arrive_typed_and_cannot_change(params):
         ("sample:\n  guidance_scale: 5\n", ":1: key `sample.steps` is missing"),
         ("train: {}\n", "section `sample` is missing"),
         ("sample: [\n", "not valid YAML"),
+        ("sample:\n  steps: 3\n  steps: 4\n", "not valid YAML"),
         ("just words\n", "holds no sections"),
     ],
 )

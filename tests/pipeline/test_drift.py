@@ -41,6 +41,15 @@ def test_a_changed_param_and_a_changed_caption_show_in_one_table(project, first_
     assert set(first_rows(table)) == {"params.yaml", "reports/captions.json"}
 
 
+def test_dvc_exp_run_sets_a_param(project):
+    """It writes all of params.yaml anew, in DVC's own spelling."""
+    project.run("git", "config", "user.name", "t")
+    project.run("git", "config", "user.email", "t@example.invalid")
+    project.run("dvc", "exp", "run", "-S", "report.title=tried")
+    assert "tried" in (project.root / "reports/report.html").read_text()
+    assert "tried" in project.run("dvc", "exp", "show", "--csv").stdout
+
+
 def test_a_removed_sprite_shows_too(project):
     gone = sorted((project.root / "captions").iterdir())[0]
     gone.unlink()

@@ -91,7 +91,7 @@ def test_files_of_the_project_are_valid(preset):
         ({"lr_scheduler": "constant", "lr_warmup_steps": 5}, "lr_scheduler constant has no warm-up"),
         ({"optimizer_type": "Adafactor", "lr_scheduler": "cosine"}, "lr_scheduler must be adafactor"),
         ({"optimizer_type": "AdamW", "lr_scheduler": "adafactor"}, "lr_scheduler must be adafactor then, and only"),
-        ({"mixed_precision": False}, "write 'no' with quotes"),
+        ({"mixed_precision": False}, "should be 'no', 'fp16' or 'bf16'"),
         ({"max_token_length": 77}, "should be 75, 150 or 225"),
         ({"output_name": "../x"}, "output_name"),
         ({"network_dropout": 1.0}, "less than 1"),
