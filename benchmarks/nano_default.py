@@ -1,0 +1,99 @@
+"""What a finished default run must show: the selected epoch's prompts, drawn from several seeds, against the base's.
+
+    python -m benchmarks.nano_default [--seeds 4]
+
+Run it in the folder of a finished `dvc repro`, after the default run or after one on other sprites. Prints grid fit,
+border share, backgrounds and copies of training sprites with their bounds, and beside them what the untouched base
+draws from the same noise.
+"""
+
+import argparse
+import json
+from functools import partial
+
+import numpy as np
+import torch
+
+from benchmarks.nano_base import border_share, grid_fit, nearest, report, rim
+from portraits.persona import BACKGROUNDS
+from stages import machine
+from stages.base_model import load_base
+from stages.caption import background_word
+from stages.checkpoint import checkpoint_files
+from stages.dataset import read_manifest
+from stages.params import Paths, load
+from stages.record import base_hash
+from stages.sample.epoch import Checkpoint, Studio, draw, lora
+from stages.sample.params import Sample
+from stages.score.__main__ import learn
+from stages.score.judge import judge
+from stages.score.params import Score
+from stages.score.training import Training
+from stages.score.view import view
+from stages.train.params import Train
+
+
+def studio(paths: Paths, sample: Sample, train: Train) -> Studio:
+    """The default run's own way of drawing."""
+    return Studio(
+        base=load_base(paths.base, torch.float32, torch.device("cpu")),
+        base_name=paths.base.stem,
+        base_hash=base_hash(paths.base),
+        sample=sample,
+        resolution=read_manifest(paths.dataset).resolution,
+        max_token_length=train.max_token_length,
+        clip_skip=train.clip_skip,
+        v_prediction=train.v_parameterization,
+    )
+
+
+def figures(room: Studio, checkpoint: Checkpoint, seeds: range, ruler: Training, score: Score) -> dict[str, float]:
+    """Draw all prompts from all seeds and measure: means over the pictures, copies as their number."""
+    fits, borders, named, copies = [], [], [], 0
+    with lora(room, checkpoint), machine.one_thread_each(machine.cores()) as pool:
+        for seed in seeds:
+            seeded = Studio(**{**vars(room), "sample": room.sample.model_copy(update={"seed": seed})})
+            drawn = pool.map(partial(draw, seeded), room.sample.prompts)
+            for prompt, (pixels, _) in zip(room.sample.prompts.values(), drawn, strict=True):
+                fits.append(grid_fit(pixels))
+                borders.append(border_share(pixels))
+                named.append(nearest(rim(pixels), dict(BACKGROUNDS)) == background_word(prompt))
+                verdict = judge(view(pixels, prompt, 24, score.tolerance), ruler, score)
+                copies += verdict.copied > 0
+    return {
+        "pictures": len(fits),
+        "grid fit": float(np.mean(fits)),
+        "border share": float(np.mean(borders)),
+        "background as named": float(np.mean(named)),
+        "copies": copies,
+    }
+
+
+def main() -> None:
+    """Measure the run in the working folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=4, help="seeds per prompt, the run's own first")
+    parser.add_argument("--grid-fit", type=float, default=0.97, help="bound; 0.95 for the real sprites")
+    parser.add_argument("--border-share", type=float, default=0.8, help="bound; 0.7 for the real sprites")
+    wanted = parser.parse_args()
+    paths, sample, train, score = load(Paths), load(Sample), load(Train), load(Score)
+    machine.deterministic()
+    torch.set_num_threads(1)
+    room = studio(paths, sample, train)
+    ruler = learn(paths.dataset, read_manifest(paths.dataset), score)
+    chosen = json.loads((paths.reports / "select.json").read_text())["epoch"]
+    files = checkpoint_files(paths.checkpoints, train.output_name, train.max_train_epochs, train.save_every_n_epochs)
+    seeds = range(sample.seed, sample.seed + wanted.seeds)
+    base = figures(room, Checkpoint(0), seeds, ruler, score)
+    own = figures(room, Checkpoint(chosen, files[chosen]), seeds, ruler, score)
+    print(f"epoch {chosen}, {len(sample.prompts)} prompts x {wanted.seeds} seeds, {own['pictures']} pictures:")
+    report("grid fit, mean", own["grid fit"], wanted.grid_fit)
+    report("border share, mean", own["border share"], wanted.border_share)
+    report("background as named, share", own["background as named"], 0.80)
+    print(f"  copies of training sprites: {own['copies']:.0f} (none allowed)")
+    for name in ("grid fit", "border share", "background as named"):
+        print(f"  {name}: {own[name]:.3f}, the untouched base {base[name]:.3f}, ratio {own[name] / base[name]:.2f}")
+
+
+if __name__ == "__main__":
+    main()
