@@ -14,6 +14,14 @@ ROOT = Path(__file__).resolve().parents[1]
 TOKENIZER = ROOT / "models" / "nano" / "tokenizer"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """A file's tests share one process and its fixtures; so do all tests on the short run of the pipeline."""
+    for item in items:
+        group = "short run" if "short_run" in getattr(item, "fixturenames", ()) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def _text(kind, hidden, projection):
     from transformers import CLIPTextConfig
 

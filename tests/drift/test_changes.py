@@ -41,7 +41,7 @@ def test_a_changed_knob_is_shown_with_both_values_and_its_group(params: dict[str
 
 
 def test_groups_come_in_their_order_and_are_counted(params: dict[str, Any]) -> None:
-    result = changed(params, train={"seed": 7, "network_dim": 64, "noise_offset": 0.1}, package={"num_repeats": 3})
+    result = changed(params, train={"seed": 7, "network_dim": 64, "noise_offset": 0.2}, package={"num_repeats": 3})
     assert [row.name for row in result.changed] == ["network_dim", "noise_offset", "num_repeats", "seed"]
     assert result.verdict.startswith(
         "4 effective changes (1 architecture, 1 noise and regularisation, 1 captions and data, 1 duration)"

@@ -96,13 +96,6 @@ def shorten(project: Project) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on the short run share one process, so that it runs once."""
-    for item in items:
-        if "short_run" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("short run"))
-
-
 @pytest.fixture(scope="session")
 def short_run(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A clone after `dvc repro`, committed. Shared: a test that changes it takes a `.copy()` first.

@@ -175,7 +175,7 @@ def test_failing_stage_is_heard_on_the_terminal(drawable, pretender):
 
 def test_orphan_with_older_params_spoils_nothing(drawable):
     """Snakemake alone is killed, its sampler draws on; meanwhile the params change and the outputs are drawn anew."""
-    drawable.edit(sample__steps=60)
+    drawable.edit(sample__steps=150)
     first = subprocess.Popen(
         SAMPLE, cwd=drawable.root, env=drawable.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -29,8 +29,10 @@ ROOT = Path(__file__).resolve().parents[2]
 RESOLUTION = 48
 SHORT = {
     "output_name": "t", "network_dim": 4, "network_alpha": 2.0, "train_batch_size": 2, "max_train_epochs": 2,
-    "save_precision": None, "save_state_every_n_steps": 100, "learning_rate": 1e-3,
+    "save_precision": None, "save_state_every_n_steps": 100, "learning_rate": 1e-3, "text_encoder_lr": 5e-4,
+    "conv_dim": None, "conv_alpha": None, "noise_offset": None, "min_snr_gamma": 5.0,
 }  # fmt: skip
+"""Plain settings, whatever the default run is tuned to."""
 
 
 def write_dataset(folder, sprites=5, repeats=1):

@@ -40,7 +40,8 @@ OURS = {
 
 def params(**changes):
     content = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]
-    return Train(**{**content, **changes})
+    plain = {"conv_dim": None, "conv_alpha": None, "min_snr_gamma": 5.0}
+    return Train(**{**content, **plain, **changes})
 
 
 def manifest(captions, folder="2_punk", resolution=64):

@@ -61,7 +61,7 @@ OPTIONS = {
 def file(tmp_path):
     def write(**changes):
         content = yaml.safe_load((ROOT / "params.yaml").read_text())
-        content["train"] |= changes
+        content["train"] |= {"conv_dim": None, "conv_alpha": None} | changes
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
         return tmp_path / "params.yaml"
 
