@@ -20,46 +20,30 @@ import tempfile
 import time
 from pathlib import Path
 
-import yaml
-
+from benchmarks.clone import clone, environment
 from stages.lora_file import model_hash
 
-ROOT = Path(__file__).resolve().parents[1]
 KEPT = 12
 
 EARLIEST = 0.3
 """Share of the whole time before which no kill falls: DVC and Python are still starting."""
 
 
-def clone(target: Path) -> Path:
-    """The working tree's own files, with 12 sprites and a short training."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
+def short(target: Path) -> Path:
+    """A clone with 12 sprites and a short training, packaged."""
+    clone(target, max_train_epochs=3, train_batch_size=2, save_state_every_n_steps=2)
     for folder in ("data", "captions"):
         for path in sorted((target / folder).iterdir())[KEPT:]:
             path.unlink()
-    (target / "dvc.lock").unlink(missing_ok=True)
-    shutil.rmtree(target / "reports", ignore_errors=True)
-    params = yaml.safe_load((target / "params.yaml").read_text())
-    params["train"] |= {"max_train_epochs": 3, "train_batch_size": 2, "save_state_every_n_steps": 2}
-    (target / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    for command in ("init -q", "add -A", "-c user.name=b -c user.email=b@example.invalid commit -qm start"):
-        subprocess.run(["git", *command.split()], cwd=target, check=True)
     run(target, "package").wait()
     return target
 
 
 def run(project: Path, stage: str) -> subprocess.Popen[bytes]:
     """`dvc repro <stage>` in a process group of its own."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     log = (project.parent / f"{project.name}.log").open("wb")
     return subprocess.Popen(
-        ["dvc", "repro", stage], cwd=project, env={**os.environ, "PATH": path}, start_new_session=True,
+        ["dvc", "repro", stage], cwd=project, env=environment(), start_new_session=True,
         stdout=log, stderr=log,
     )  # fmt: skip
 
@@ -93,7 +77,7 @@ def main() -> None:
     arguments = parser.parse_args()
     moments = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as scratch:
-        whole, killed = clone(Path(scratch) / "whole"), clone(Path(scratch) / "killed")
+        whole, killed = short(Path(scratch) / "whole"), short(Path(scratch) / "killed")
         start = time.monotonic()
         finish(whole)
         length = time.monotonic() - start

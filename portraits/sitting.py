@@ -19,7 +19,7 @@ Colour = NDArray[np.float32]  # Red, green, blue, 0 to 1.
 def ramp(inside: NDArray[np.floating[Any]], soft: float) -> Plane:
     """0 outside, 1 inside, a smooth step `soft` cells wide between."""
     share = np.clip(inside / np.float32(soft) + np.float32(0.5), 0.0, 1.0)
-    return (share * share * (3.0 - 2.0 * share)).astype(np.float32)
+    return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)
 
 
 class Sitting:
@@ -45,7 +45,7 @@ class Sitting:
         )
         full = np.kron(coarse, np.ones((step, step), np.float32))[:SIZE, :SIZE]
         full = gaussian_filter(full, step / 2) if step > 1 else full
-        return full / (full.std() + np.float32(1e-6))
+        return np.asarray(full / (full.std() + np.float32(1e-6)))
 
     def ellipse(self, x: float, y: float, wide: float, high: float, soft: float = 0.3, wavy: float = 0.0) -> Plane:
         """A soft disc, 0 to 1, with half axes `wide` and `high`; `wavy` cells of wandering outline."""

@@ -31,7 +31,7 @@ def draw(someone: Persona, seed: int) -> NDArray[np.uint8]:
         sitting.lay(sitting.ellipse(5.9, 14.7, 0.55, 0.9), gem, 1.0)
     picture = gaussian_filter(sitting.picture, (sitting.rng.uniform(0.7, 1.2),) * 2 + (0,))
     picture += sitting.rng.normal(0.0, 0.008, picture.shape).astype(np.float32)
-    return (np.clip(picture, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(np.clip(picture, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
 
 
 def _background(sitting: Sitting, someone: Persona) -> None:
@@ -272,4 +272,4 @@ def _hat(sitting: Sitting, someone: Persona) -> None:
         points = [(6.5, 1.3), (10.0, 1.6), (13.8, 1.6), (17.5, 1.3)]
         tines = [sitting.stroke([(x, y), (x, 5.0)], 1.4, 0.4) for x, y in points]
         sitting.lay(np.maximum.reduce([sitting.box(5.8, 3.8, 18.2, 7.1, 0.4), *tines]), felt, light)
-        sitting.lay(sitting.ellipse(12.0, 5.0, 0.9, 0.7), np.array(METAL["emerald"], np.float32) / 255)
+        sitting.lay(sitting.ellipse(12.0, 5.0, 0.9, 0.7), np.array(METAL["emerald"], np.float32) / np.float32(255))

@@ -23,7 +23,7 @@ def pictures(work: Path, count: int, say: Callable[[str], None]) -> NDArray[np.u
     """Their portraits, uint8 (count, 192, 192, 3), read from `work/pictures.npy` or drawn into it."""
     path = work / "pictures.npy"
     if path.exists():
-        return np.load(path, mmap_mode="r")
+        return _mapped(path)
     drawing = path.with_suffix(".tmp")
     album = open_memmap(drawing, mode="w+", dtype=np.uint8, shape=(count, SIZE, SIZE, 3))
     for number, someone in enumerate(people(count)):
@@ -32,4 +32,9 @@ def pictures(work: Path, count: int, say: Callable[[str], None]) -> NDArray[np.u
             say(f"pictures: {number + 1} of {count}")
     album.flush()
     drawing.replace(path)
-    return np.load(path, mmap_mode="r")
+    return _mapped(path)
+
+
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    """Read from the file as needed, not held in memory."""
+    return np.asarray(np.load(path, mmap_mode="r"))

@@ -65,7 +65,8 @@ def loss(autoencoder: AutoencoderKL, pictures: Tensor) -> Tensor:
     steps = sum((drawn - pictures).diff(dim=axis).abs().mean() for axis in (2, 3))
     smooth, hard = mean[:SMOOTH, 3], mean[SMOOTH : SMOOTH + BLOCKS + 1, 3]
     worlds = functional.relu(smooth).square().mean() + (hard - HARD).square().mean()
-    return functional.mse_loss(drawn, pictures) + 0.1 * steps + WORLDS * worlds + 1e-6 * mean.square().mean()
+    total: Tensor = functional.mse_loss(drawn, pictures) + 0.1 * steps + WORLDS * worlds + 1e-6 * mean.square().mean()
+    return total
 
 
 def train(pictures: NDArray[np.uint8], steps: int, work: Path, say: Callable[[str], None]) -> AutoencoderKL:
@@ -91,7 +92,7 @@ def standardise(autoencoder: AutoencoderKL, pictures: NDArray[np.uint8]) -> None
     """
     blocks = pictures[:, CELL // 2 :: CELL, CELL // 2 :: CELL].repeat(CELL, axis=1).repeat(CELL, axis=2)
     both = torch.from_numpy(np.concatenate([pictures, blocks])).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-    means = torch.cat([autoencoder.encode(part).latent_dist.mean for part in both.split(16)])
+    means = torch.cat([autoencoder.encode(part).latent_dist.mean for part in torch.split(both, 16)])
     scale = 1.0 / means.std(dim=(0, 2, 3))
     quant, post = autoencoder.quant_conv, autoencoder.post_quant_conv
     quant.weight[:4] *= scale.view(4, 1, 1, 1)

@@ -54,7 +54,7 @@ def _pass(conv: nn.Conv2d, scale: float) -> None:
     """Output channels 0, 1, 2 repeat the input channels 0, 1, 2; the other outputs keep their random weights."""
     middle = conv.kernel_size[0] // 2
     conv.weight[:3] = 0.0
-    conv.bias[:3] = 0.0
+    _bias(conv)[:3] = 0.0
     for channel in range(3):
         conv.weight[channel, channel, middle, middle] = scale
 
@@ -70,13 +70,13 @@ def _split_colours(conv: nn.Conv2d, group: int, groups: int) -> None:
     """Make the conv write each colour c as (c, -c), and (K, -K) at the end of each group."""
     colours = conv.weight[:3].clone()
     conv.weight[: group * groups] = 0.0
-    conv.bias[: group * groups] = 0.0
+    _bias(conv)[: group * groups] = 0.0
     for colour, (plus, minus) in zip(colours, _places(group, groups), strict=True):
         conv.weight[plus] = colour
         conv.weight[minus] = -colour
     for end in range(group, group * groups + 1, group):
-        conv.bias[end - 2] = K
-        conv.bias[end - 1] = -K
+        _bias(conv)[end - 2] = K
+        _bias(conv)[end - 1] = -K
 
 
 def _join_colours(norm: nn.GroupNorm, conv: nn.Conv2d, group: int, groups: int, scale: float) -> None:
@@ -84,7 +84,7 @@ def _join_colours(norm: nn.GroupNorm, conv: nn.Conv2d, group: int, groups: int, 
     norm.weight[: group * groups] = K * (2.0 / group) ** 0.5
     middle = conv.kernel_size[0] // 2
     conv.weight[:3] = 0.0
-    conv.bias[:3] = 0.0
+    _bias(conv)[:3] = 0.0
     for colour, (plus, minus) in enumerate(_places(group, groups)):
         conv.weight[colour, plus, middle, middle] = scale
         conv.weight[colour, minus, middle, middle] = -scale
@@ -94,4 +94,10 @@ def _logvar(conv: nn.Conv2d) -> None:
     """Channels 4 to 7 of the encoder's output are log variances: the same everywhere."""
     half: Tensor = conv.weight[4:]
     half.zero_()
-    conv.bias[4:] = LOG_VARIANCE
+    _bias(conv)[4:] = LOG_VARIANCE
+
+
+def _bias(conv: nn.Conv2d) -> Tensor:
+    """Its bias, which every conv of an autoencoder has."""
+    assert conv.bias is not None
+    return conv.bias

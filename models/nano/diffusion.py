@@ -86,7 +86,8 @@ def train(
             guess = model.unet(noisy, times, context).sample.float()
         error = (guess - noise).square().mean((1, 2, 3))
         ratio = (signal / (1.0 - signal))[times]
-        return (error * ratio.clamp(max=MIN_SNR_GAMMA) / ratio).mean()  # Hang et al. 2023, noise prediction
+        weighted: Tensor = error * ratio.clamp(max=MIN_SNR_GAMMA) / ratio  # Hang et al. 2023, noise prediction
+        return weighted.mean()
 
     resumable(work, "diffusion", model, average, step, steps, peak=1e-3, decay=0.998, say=say, groups=_groups)
     return average

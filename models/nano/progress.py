@@ -60,7 +60,7 @@ def resumable(
             group["lr"] = rate(step, steps, peak) * group["scale"]
         loss = loss_of(step)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         with torch.no_grad():
