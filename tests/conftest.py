@@ -1,13 +1,15 @@
-"""Tiny random base models, in Stable Diffusion's own architectures, for the tests of several rooms."""
+"""What tests of several rooms need: tiny random base models in Stable Diffusion's shapes, files of sd-scripts."""
 
 import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A busy machine is no failure, and a run that failed fails again: no deadlines, the same cases each time.
-settings.register_profile("project", deadline=None, derandomize=True)
+# A busy machine is no failure, and a run that failed fails again: no deadlines (a test that guards against endless work
+# sets one of many seconds), no complaint that cases are made slowly, the same cases each time.
+IGNORED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+settings.register_profile("project", deadline=None, derandomize=True, suppress_health_check=IGNORED)
 settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,6 +101,15 @@ def tiny_sdxl(tmp_path_factory):
             "text_encoder_2": _text(CLIPTextModelWithProjection, 64, 16),
         }
     return _save(tmp_path_factory.mktemp("bases") / "tiny-sdxl", scheduler=_scheduler(), **parts)
+
+
+@pytest.fixture
+def kohya_files():
+    """Folder of the files that sd-scripts wrote, the ground truth for its format."""
+    folder = ROOT.parent / "shared" / "kohya"
+    if not folder.is_dir():
+        pytest.skip("the files that sd-scripts wrote are not on this machine")
+    return folder
 
 
 @pytest.fixture

@@ -89,11 +89,3 @@ def history() -> Path:
     if not file.is_file():
         pytest.skip("the real history is not on this machine")
     return file
-
-
-@pytest.fixture
-def kohya_files() -> Path:
-    """Folder of the files that sd-scripts wrote."""
-    if not (SHARED / "kohya").is_dir():
-        pytest.skip("the files that sd-scripts wrote are not on this machine")
-    return SHARED / "kohya"

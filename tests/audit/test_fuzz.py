@@ -5,7 +5,7 @@ import json
 import struct
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -28,7 +28,7 @@ FILE = st.tuples(NAME, st.dictionaries(st.sampled_from(KEYS), WORD, max_size=5),
 
 
 @given(st.lists(FILE, max_size=4, unique_by=lambda file: file[0]), st.binary(max_size=40))
-@settings(max_examples=60, deadline=2000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=30_000)
 def test_any_claims(tmp_path: Path, files: list[tuple[str, dict[str, str], int]], rubbish: bytes) -> None:
     for old in tmp_path.iterdir():
         old.unlink()

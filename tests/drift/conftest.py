@@ -72,11 +72,3 @@ def caption_versions() -> Path:
     if not folder.is_dir():
         pytest.skip("the real captions are not on this machine")
     return folder
-
-
-@pytest.fixture
-def kohya_files() -> Path:
-    """Folder of the files that sd-scripts wrote."""
-    if not (SHARED / "kohya").is_dir():
-        pytest.skip("the files that sd-scripts wrote are not on this machine")
-    return SHARED / "kohya"

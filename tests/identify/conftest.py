@@ -36,12 +36,3 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return write
-
-
-@pytest.fixture
-def kohya_files() -> Path:
-    """Folder of the files that sd-scripts wrote."""
-    folder = Path(__file__).resolve().parents[2].parent / "shared" / "kohya"
-    if not folder.is_dir():
-        pytest.skip("the files that sd-scripts wrote are not on this machine")
-    return folder

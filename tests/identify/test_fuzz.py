@@ -5,7 +5,7 @@ import json
 import struct
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -39,9 +39,7 @@ SHAPES = st.lists(st.integers(0, 4), max_size=4)
     ),
     st.binary(min_size=0, max_size=8),
 )
-@settings(
-    max_examples=150, deadline=2000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, deadline=30_000)
 def test_any_words_over_any_tensors(
     tmp_path: Path, metadata: dict[str, str], tensors: dict[str, tuple[str, list[int]]], filling: bytes
 ) -> None:

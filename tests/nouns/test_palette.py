@@ -38,7 +38,7 @@ def test_a_ramp_is_not_swallowed_whole():
     assert 15 <= len(palette_of(ramp, 0.02).colours) <= 40
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=1, max_size=40), st.sampled_from([0.0, 0.02, 0.05]))
 def test_no_cell_moves_further_than_twice_the_tolerance(colours, tolerance):
     cells = cells_of(*colours)

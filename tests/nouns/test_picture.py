@@ -80,7 +80,7 @@ def test_our_line_is_the_web_uis():
 words = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), min_size=1).map(str.strip).filter(bool)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(prompt=words, negative=words | st.just(""), model=words, lora=st.from_regex(r"[\w.-]+", fullmatch=True))
 def test_what_is_written_is_read_back(prompt, negative, model, lora):
     if prompt.startswith("Negative prompt:"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -170,9 +170,7 @@ VALID = json.dumps({"__metadata__": {"k": "v"}, "a": one(), "b": one(data_offset
 
 
 @given(st.data())
-@settings(
-    max_examples=150, deadline=1000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, deadline=30_000)
 def test_no_damage_gets_further_than_a_message(tmp_path: Path, data: st.DataObject) -> None:
     """What the library refuses is refused; what it takes is taken, except for what misleads: keys stated twice."""
     content = bytearray(struct.pack("<Q", len(VALID)) + VALID + bytes(16))
@@ -202,9 +200,7 @@ def test_no_damage_gets_further_than_a_message(tmp_path: Path, data: st.DataObje
 
 @given(st.binary(max_size=400))
 @example(b"")
-@settings(
-    max_examples=100, deadline=1000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, deadline=30_000)
 def test_any_bytes_at_all(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "any").write_bytes(content)
     try:
@@ -223,9 +219,7 @@ TENSOR = st.fixed_dictionaries({}, optional={"dtype": JSON | st.just("F16"), "sh
 
 
 @given(st.dictionaries(st.text(max_size=4) | st.just("__metadata__"), JSON | TENSOR, max_size=4), st.binary(max_size=8))
-@settings(
-    max_examples=150, deadline=1000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, deadline=30_000)
 def test_any_json_at_all(tmp_path: Path, content: dict[str, object], data: bytes) -> None:
     path = put(tmp_path / "any", json.dumps(content).encode(), data)
     try:
