@@ -20,7 +20,7 @@ from stages.train.params import Train
 PICTURES_AT_ONCE = 2
 """On a CPU a batch is cut so; each part is computed on one thread, so that the bits do not depend on the cores.
 
-Two, so that a batch of 4 keeps two cores busy: 0.29 s a step on them, against 0.43 s uncut and 0.38 s in single pictures.
+Two, so that a batch of 4 keeps two cores busy: 0.29 s a step, against 0.43 s uncut and 0.38 s in single pictures.
 """
 
 
