@@ -1,17 +1,13 @@
 # The fan-out inside the stage `sample`, and nothing else: every edge between stages is in dvc.yaml.
 from snakemake.utils import min_version
 
-from stages.record import code_hash
+from sprite_lora.core.code import code_hash
 from stages.sample.shards import planned, report_failures
 
 min_version("9.19")
 
 
 configfile: "params.yaml"
-
-
-pathvars:
-    **config["paths"],
 
 
 # Used only with `--sdm apptainer`: an image that holds the project's environment.

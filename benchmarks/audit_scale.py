@@ -1,4 +1,4 @@
-"""Time and memory of `stages.audit` over a thousand LoRA headers, against safetensors' own `safe_open` on them.
+"""Time and memory of `tools.audit` over a thousand LoRA headers, against safetensors' own `safe_open` on them.
 
     python -m benchmarks.audit_scale [--files 1000] [--layouts 20]
 
@@ -17,8 +17,8 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from stages.audit.inventory import take_inventory
-from stages.audit.walk import walk
+from tools.audit.inventory import take_inventory
+from tools.audit.walk import walk
 
 EPOCHS = 10
 

@@ -21,13 +21,13 @@ import torch
 import yaml
 from PIL import Image
 
-from stages.base_model import CONFIGS, load_base
-from stages.dataset import Item, Manifest
-from stages.files import sha256, sha256_text
-from stages.lora import LoRANetwork
-from stages.lora_file import model_hash, read_record
-from stages.record import METADATA_KEY
-from stages.tensor_header import read_header
+from sprite_lora.bases.base_model import CONFIGS, load_base
+from sprite_lora.core.files import sha256, sha256_text
+from sprite_lora.core.record import METADATA_KEY
+from sprite_lora.dataset.manifest import Item, Manifest
+from sprite_lora.lora.file import model_hash, read_record
+from sprite_lora.lora.header import read_header
+from sprite_lora.lora.network import LoRANetwork
 
 ROOT = Path(__file__).resolve().parents[1]
 KOHYA = ROOT.parent / "shared" / "kohya"

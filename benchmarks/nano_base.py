@@ -17,8 +17,8 @@ from diffusers import DDIMScheduler, StableDiffusionPipeline
 from numpy.typing import NDArray
 from PIL import Image
 
-from portraits.persona import BACKGROUNDS, HAIR, RGB
-from stages.colour import distance
+from demo.portraits.persona import BACKGROUNDS, HAIR, RGB
+from sprite_lora.art.colour import distance
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real" / "images"

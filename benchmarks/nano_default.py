@@ -15,22 +15,22 @@ import numpy as np
 import torch
 
 from benchmarks.nano_base import border_share, grid_fit, nearest, report, rim
-from portraits.persona import BACKGROUNDS
-from stages import machine
-from stages.base_model import load_base
-from stages.caption import background_word
-from stages.checkpoint import checkpoint_files
-from stages.dataset import read_manifest
-from stages.params import Paths, load
-from stages.record import base_hash
+from demo.portraits.persona import BACKGROUNDS
+from sprite_lora.bases.base_model import load_base
+from sprite_lora.bases.sample_params import Sample
+from sprite_lora.core import machine
+from sprite_lora.core.params import Paths, load
+from sprite_lora.core.record import base_hash
+from sprite_lora.dataset.caption import background_word
+from sprite_lora.dataset.manifest import read_manifest
+from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.checkpoints import checkpoint_files
+from sprite_lora.scoring.judge import judge
+from sprite_lora.scoring.ruler import Training
+from sprite_lora.scoring.score_params import Score
+from sprite_lora.scoring.view import view
 from stages.sample.epoch import Checkpoint, Studio, draw, lora
-from stages.sample.params import Sample
 from stages.score.__main__ import learn
-from stages.score.judge import judge
-from stages.score.params import Score
-from stages.score.training import Training
-from stages.score.view import view
-from stages.train.params import Train
 
 
 def studio(paths: Paths, sample: Sample, train: Train) -> Studio:

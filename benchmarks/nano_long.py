@@ -16,10 +16,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.clone import clone, environment
-from stages.params import load
+from sprite_lora.core.params import load
+from sprite_lora.kohya.train_params import Train
 from stages.select.choose import Epoch, spread
 from stages.select.scores import read_epochs
-from stages.train.params import Train
 
 SHOWN = ("palette", "stray", "detail", "layout", "background", "copied")
 

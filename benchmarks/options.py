@@ -13,7 +13,7 @@ from statistics import mean
 
 import dvc.api
 
-from stages.params import Paths, load
+from sprite_lora.core.params import Paths, load
 from stages.select.choose import Epoch, spread
 from stages.select.scores import read_epochs
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.grid import cell_colours
-from stages.params import load
-from stages.score.judge import Verdict, judge, judge_epoch
-from stages.score.params import Score
-from stages.score.training import Training, training
-from stages.score.view import view
-from stages.sprite import Pixels, composite, enlarge, read_sprite
+from sprite_lora.art.grid import cell_colours
+from sprite_lora.art.sprite import Pixels, composite, enlarge, read_sprite
+from sprite_lora.core.params import load
+from sprite_lora.scoring.judge import Verdict, judge, judge_epoch
+from sprite_lora.scoring.ruler import Training, training
+from sprite_lora.scoring.score_params import Score
+from sprite_lora.scoring.view import view
 
 ART_PIXELS = 24
 WHITE = (255, 255, 255)

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from benchmarks.clone import clone, environment
-from stages.lora_file import model_hash
+from sprite_lora.lora.file import model_hash
 
 KEPT = 12
 

@@ -31,10 +31,10 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from portraits.persona import caption, personas  # noqa: E402
-from portraits.pixel import draw  # noqa: E402
-from stages.sprite import enlarge  # noqa: E402
-from stages.validate.scan import FEW  # noqa: E402
+from demo.portraits.persona import caption, personas  # noqa: E402
+from demo.portraits.pixel import draw  # noqa: E402
+from sprite_lora.art.sprite import enlarge  # noqa: E402
+from sprite_lora.dataset.checks.scan import FEW  # noqa: E402
 
 BATCH = 2000
 DECODED = 500

@@ -1,19 +1,16 @@
 """What tests of several rooms need: tiny random base models in Stable Diffusion's shapes, files of sd-scripts."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from places import SHARED, TOKENIZER
 
 # A busy machine is no failure, and a run that failed fails again: no deadlines (a test that guards against endless work
 # sets one of many seconds), no complaint that cases are made slowly, the same cases each time.
 IGNORED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
 settings.register_profile("project", deadline=None, derandomize=True, suppress_health_check=IGNORED)
 settings.load_profile("project")
-
-ROOT = Path(__file__).resolve().parents[1]
-TOKENIZER = ROOT / "models" / "nano" / "tokenizer"
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -106,7 +103,7 @@ def tiny_sdxl(tmp_path_factory):
 @pytest.fixture
 def kohya_files():
     """Folder of the files that sd-scripts wrote, the ground truth for its format."""
-    folder = ROOT.parent / "shared" / "kohya"
+    folder = SHARED / "kohya"
     if not folder.is_dir():
         pytest.skip("the files that sd-scripts wrote are not on this machine")
     return folder

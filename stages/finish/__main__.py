@@ -10,16 +10,16 @@ import json
 from pathlib import Path
 from typing import TypedDict
 
-from stages.checkpoint import epoch_folder
-from stages.colour import parse_hex, to_hex
-from stages.dataset import Manifest, read_manifest
-from stages.errors import SpriteLoraError, run_stage
-from stages.files import write_json
-from stages.finish.params import Finish
-from stages.finish.sprites import drawn_colours, indexed, sprite_of
-from stages.params import Paths, load
-from stages.picture import PARAMETERS, read_record, read_texts, write_picture
-from stages.sprite import composite, read_sprite
+from sprite_lora.art.colour import parse_hex, to_hex
+from sprite_lora.art.finish_params import Finish
+from sprite_lora.art.finishing import drawn_colours, indexed, sprite_of
+from sprite_lora.art.sprite import composite, read_sprite
+from sprite_lora.core.errors import SpriteLoraError, run_stage
+from sprite_lora.core.files import write_json
+from sprite_lora.core.params import Paths, load
+from sprite_lora.dataset.manifest import Manifest, read_manifest
+from sprite_lora.lora.checkpoints import epoch_folder
+from sprite_lora.results.picture import PARAMETERS, read_record, read_texts, write_picture
 
 
 class Colours(TypedDict):

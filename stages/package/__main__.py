@@ -11,16 +11,16 @@ import argparse
 import json
 from pathlib import Path
 
-from stages.dataset import read_manifest
-from stages.errors import SpriteLoraError, run_stage
-from stages.files import write_json
-from stages.lora_size import lora_targets
+from sprite_lora.core.errors import SpriteLoraError, run_stage
+from sprite_lora.core.files import write_json
+from sprite_lora.core.params import Paths, load
+from sprite_lora.dataset.manifest import read_manifest
+from sprite_lora.dataset.package_params import Package, Steps
+from sprite_lora.dataset.regularisation import read_regularisation
+from sprite_lora.lora.size import lora_targets
 from stages.package.archive import write_zip
 from stages.package.folder import dataset_bytes, pairs, write_dataset
-from stages.package.params import Package, Steps
 from stages.package.plan import plan, plan_lines
-from stages.params import Paths, load
-from stages.regularisation import read_regularisation
 
 
 def main() -> None:

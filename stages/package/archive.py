@@ -3,9 +3,9 @@
 import zipfile
 from pathlib import Path
 
-from stages.dataset import MANIFEST, Manifest, unsafe
-from stages.errors import SpriteLoraError
-from stages.files import replacing
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import replacing
+from sprite_lora.dataset.manifest import MANIFEST, Manifest, unsafe
 from stages.package.folder import SUFFIXES, verify_counts
 
 DATE = (1980, 1, 1, 0, 0, 0)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stages.colour import RGB
-from stages.errors import SpriteLoraError
-from stages.sprite import Pixels, composite, enlarge, grid_factor, read_sprite, snap
+from sprite_lora.art.colour import RGB
+from sprite_lora.art.sprite import Pixels, composite, enlarge, grid_factor, read_sprite, snap
+from sprite_lora.core.errors import SpriteLoraError
 
 COMPRESSION = 6
 """zlib's level. Flat blocks shrink to a few kilobytes at any; fixed, so that equal pixels give equal bytes."""

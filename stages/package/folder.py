@@ -6,13 +6,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from stages.caption import first_line
-from stages.colour import parse_hex
-from stages.dataset import MANIFEST, Item, Manifest, unsafe
-from stages.errors import SpriteLoraError
-from stages.files import sha256_set, sha256_text, write_json
+from sprite_lora.art.colour import parse_hex
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import sha256_set, sha256_text, write_json
+from sprite_lora.dataset.caption import first_line
+from sprite_lora.dataset.manifest import MANIFEST, Item, Manifest, unsafe
+from sprite_lora.dataset.package_params import Package
 from stages.package.enlargement import enlarged
-from stages.package.params import Package
 
 SUFFIXES = (".png", ".txt")
 

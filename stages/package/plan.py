@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from stages.checkpoint import saved_epochs
-from stages.lora_size import Target, lora_bytes, lora_parameters
-from stages.package.params import Steps
+from sprite_lora.dataset.package_params import Steps
+from sprite_lora.lora.checkpoints import saved_epochs
+from sprite_lora.lora.size import Target, lora_bytes, lora_parameters
 
 COPIES_OF_CHECKPOINTS = 3
 """In the state folder, in the out, in DVC's cache."""

@@ -11,12 +11,12 @@ Writes  reports/report.html: one file with everything in it; no clock, no host, 
 import argparse
 from pathlib import Path
 
-from stages.errors import run_stage
-from stages.files import replacing, write_text
-from stages.params import Paths, load
+from sprite_lora.core.errors import run_stage
+from sprite_lora.core.files import replacing, write_text
+from sprite_lora.core.params import Paths, load
+from sprite_lora.results.report_params import Report
 from stages.report.inputs import read_facts
 from stages.report.page import page
-from stages.report.params import Report
 from stages.report.strip import strip
 from stages.report.words import size
 

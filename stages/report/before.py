@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from stages.changes import Changes, compare
-from stages.params import FILE, parse
-from stages.run_facts import Captions, RunFacts, from_params
-from stages.tokens import CARRIED, load_tokenizer
+from sprite_lora.core.params import FILE, parse
+from sprite_lora.dataset.tokens import clip_tokenizer
+from sprite_lora.results.changes import Changes, compare
+from sprite_lora.results.run_facts import Captions, RunFacts, from_params
 
 CAPTIONS = "captions.json"
 
@@ -20,7 +20,7 @@ def changes_since(revision: str | None, params: dict[str, Any], reports: Path) -
         return None
     captions = json.loads((reports / CAPTIONS).read_text(encoding="utf-8"))
     now = from_params(params, "this run", f"{FILE}", Captions(texts=captions, version="this run"))
-    return compare(before, now, load_tokenizer(CARRIED.parent))
+    return compare(before, now, clip_tokenizer())
 
 
 def _at(revision: str, reports: Path) -> RunFacts | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stages.changes import Change, Changes
+from sprite_lora.results.changes import Change, Changes
 from stages.report.facts import Facts
 
 

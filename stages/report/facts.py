@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.changes import Changes
+from sprite_lora.results.changes import Changes
 
 Points = tuple[tuple[float, float], ...]
 

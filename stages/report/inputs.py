@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.checkpoint import epoch_folder
-from stages.dataset import read_manifest
-from stages.errors import SpriteLoraError
-from stages.params import Paths, read
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.params import Paths, read
+from sprite_lora.dataset.manifest import read_manifest
+from sprite_lora.lora.checkpoints import epoch_folder
 from stages.report.before import changes_since
 from stages.report.facts import Epoch, Facts, Picture, Points, Selected, Sprite
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stages.errors import SpriteLoraError
+from sprite_lora.core.errors import SpriteLoraError
 
 MOST_BYTES = 32 * 1024
 """A picture that is larger without loss is stored with a loss, so that 66 of them stay below 3 MB as base64."""

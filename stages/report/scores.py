@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from sprite_lora.scoring.score_params import Lost
 from stages.report.charts import Chart, Mark, axis, band, line
 from stages.report.facts import Facts
 from stages.report.words import listed, points
-from stages.score.params import Lost
 
 
 @dataclass(frozen=True)

@@ -19,19 +19,19 @@ from pathlib import Path
 
 import torch
 
-from stages import machine
-from stages.base_model import load_base
-from stages.checkpoint import checkpoint_files, epoch_folder
-from stages.dataset import read_manifest
-from stages.errors import run_stage
-from stages.lora_file import model_hash, read_record
-from stages.params import Paths, load
-from stages.record import base_hash
+from sprite_lora.bases.base_model import load_base
+from sprite_lora.bases.sample_params import Sample
+from sprite_lora.core import machine
+from sprite_lora.core.errors import run_stage
+from sprite_lora.core.params import Paths, load
+from sprite_lora.core.record import base_hash
+from sprite_lora.dataset.manifest import read_manifest
+from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.checkpoints import checkpoint_files, epoch_folder
+from sprite_lora.lora.file import model_hash, read_record
 from stages.sample.drawing_lock import drawing
 from stages.sample.epoch import Checkpoint, Studio, draw_epoch, require_short_prompts, require_still_there
-from stages.sample.params import Sample
 from stages.sample.shards import chosen_epochs, require_checkpoints
-from stages.train.params import Train
 
 PRECISIONS = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

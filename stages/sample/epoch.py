@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.base_model import BaseModel
-from stages.errors import SpriteLoraError
-from stages.lora import LoRANetwork
-from stages.picture import web_ui_text, write_picture
-from stages.sample.draw import Conditioning, decode, denoise, noise_generator, scheduler
-from stages.sample.params import Sample
-from stages.text import encode
+from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.bases.drawing import Conditioning, decode, denoise, noise_generator, scheduler
+from sprite_lora.bases.sample_params import Sample
+from sprite_lora.bases.text import encode
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.lora.network import LoRANetwork
+from sprite_lora.results.picture import web_ui_text, write_picture
 
 
 @dataclass(frozen=True)

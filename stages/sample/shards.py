@@ -7,13 +7,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from stages.checkpoint import checkpoint_files, epoch_folder
-from stages.dataset import MANIFEST, read_manifest
-from stages.errors import SpriteLoraError
-from stages.params import Paths, load
-from stages.record import NO_WEIGHTS
-from stages.sample.params import Sample
-from stages.train.params import Train
+from sprite_lora.bases.sample_params import Sample
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.params import Paths, load
+from sprite_lora.core.record import NO_WEIGHTS
+from sprite_lora.dataset.manifest import MANIFEST, read_manifest
+from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.checkpoints import checkpoint_files, epoch_folder
 
 TRAIN_KEYS = ("mixed_precision", "max_token_length", "clip_skip", "v_parameterization")
 """What of the section `train` changes a picture beside the checkpoint itself."""

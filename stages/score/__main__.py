@@ -14,19 +14,19 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from stages.colour import parse_hex
-from stages.dataset import Manifest, read_manifest
-from stages.errors import SpriteLoraError, run_stage
-from stages.files import write_json, write_text
-from stages.params import Paths, load
-from stages.score.judge import Verdict, judge, judge_epoch
-from stages.score.params import Score
-from stages.score.remarks import epoch_remarks, picture_remarks
+from sprite_lora.art.colour import parse_hex
+from sprite_lora.art.sprite import Pixels, composite, read_sprite, to_cells
+from sprite_lora.core.errors import SpriteLoraError, run_stage
+from sprite_lora.core.files import write_json, write_text
+from sprite_lora.core.params import Paths, load
+from sprite_lora.dataset.manifest import Manifest, read_manifest
+from sprite_lora.scoring.judge import Verdict, judge, judge_epoch
+from sprite_lora.scoring.remarks import epoch_remarks, picture_remarks
+from sprite_lora.scoring.ruler import Training, evenly, training
+from sprite_lora.scoring.score_params import Score
+from sprite_lora.scoring.view import view
 from stages.score.samples import Drawn, find_samples
 from stages.score.tables import details, picture_row, summary, table
-from stages.score.training import Training, evenly, training
-from stages.score.view import view
-from stages.sprite import Pixels, composite, read_sprite, to_cells
 
 MOST_JUDGED = 64
 """Training sprites, evenly picked, that are judged like drawn pictures to show where a perfect one stands."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.checkpoint import epoch_folder
-from stages.errors import SpriteLoraError
-from stages.picture import read_record
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.lora.checkpoints import epoch_folder
+from sprite_lora.results.picture import read_record
 
 REDRAW = "draw them again: dvc repro -f sample"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from stages.score.judge import Verdict
+from sprite_lora.scoring.judge import Verdict
+from sprite_lora.scoring.ruler import Training
 from stages.score.samples import Drawn
-from stages.score.training import Training
 
 DIGITS = 4
 """Digits after the point in what is written: far below what matters, far above what another CPU's rounding moves."""

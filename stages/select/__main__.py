@@ -12,13 +12,13 @@ is still selected, with a warning: a person must see it to know what went wrong.
 
 from typing import Any
 
-from stages.errors import SpriteLoraError, run_stage
-from stages.files import write_bytes, write_json
-from stages.params import Paths, load
-from stages.score.params import Score
+from sprite_lora.core.errors import SpriteLoraError, run_stage
+from sprite_lora.core.files import write_bytes, write_json
+from sprite_lora.core.params import Paths, load
+from sprite_lora.scoring.score_params import Score
+from sprite_lora.scoring.select_params import Select
 from stages.select.checkpoints import find_checkpoint
 from stages.select.choose import Choice, Epoch, choose, spread
-from stages.select.params import Select
 from stages.select.scores import read_epochs
 from stages.select.words import reasons, warnings
 

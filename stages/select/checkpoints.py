@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.errors import SpriteLoraError
-from stages.lora_file import model_hash, read_record
-from stages.tensor_header import read_header
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.lora.file import model_hash, read_record
+from sprite_lora.lora.header import read_header
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import stdev
 
-from stages.select.params import Select
+from sprite_lora.scoring.select_params import Select
 
 
 @dataclass(frozen=True)

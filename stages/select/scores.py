@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from stages.errors import SpriteLoraError
+from sprite_lora.core.errors import SpriteLoraError
 from stages.select.choose import Epoch
 
 

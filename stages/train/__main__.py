@@ -16,15 +16,15 @@ from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
-from stages import machine
-from stages.dataset import read_manifest
-from stages.errors import SpriteLoraError, run_stage
-from stages.params import Paths, load
+from sprite_lora.core import machine
+from sprite_lora.core.errors import SpriteLoraError, run_stage
+from sprite_lora.core.params import Paths, load
+from sprite_lora.dataset.manifest import read_manifest
+from sprite_lora.kohya.train_params import Train
 from stages.train import state_command
 from stages.train.inputs import run_record
 from stages.train.launch import is_chief, is_launched, launch
 from stages.train.needs import check_device
-from stages.train.params import Train
 from stages.train.plots import StepLog
 from stages.train.state import State, only_trainer
 from stages.train.training import checkpoint_names, train

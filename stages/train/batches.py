@@ -4,7 +4,7 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from stages import draws
+from sprite_lora.core import rng
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ def epoch_batches(plan: Plan, seed: int, epoch: int) -> list[list[int]]:
     So each picture is seen exactly num_repeats times in each epoch; kohya's first batch of an epoch comes from the
     epoch before's order, and repeats some pictures while others are missed.
     """
-    order = draws.permutation(len(plan.entries), seed, "order", epoch)
+    order = rng.permutation(len(plan.entries), seed, "order", epoch)
     shuffled = [plan.entries[index] for index in order]
     cut = [shuffled[start : start + plan.batch_size] for start in range(0, len(shuffled), plan.batch_size)]
-    return [cut[index] for index in draws.permutation(len(cut), seed, "batch order", epoch)]
+    return [cut[index] for index in rng.permutation(len(cut), seed, "batch order", epoch)]
 
 
 def step_batches(plan: Plan, step: int) -> list[list[int]]:

@@ -1,6 +1,6 @@
 """What of a caption a picture is trained with at one use."""
 
-from stages import draws
+from sprite_lora.core import rng
 
 
 def training_caption(
@@ -11,13 +11,13 @@ def training_caption(
     Dropout comes first and empties the caption. Only where shuffle is on is the text split on commas: the first
     `keep_tokens` tags (not CLIP tokens) stay, the others change places, ", " joins them. Otherwise it is untouched.
     """
-    if dropout_rate > 0 and draws.uniform((), seed, "caption dropout", batch, place).item() < dropout_rate:
+    if dropout_rate > 0 and rng.uniform((), seed, "caption dropout", batch, place).item() < dropout_rate:
         return ""
     if not shuffle:
         return caption
     tags = [tag.strip() for tag in caption.strip().split(",")]
     fixed, flexible = tags[:keep_tokens], tags[keep_tokens:]
-    order = draws.permutation(len(flexible), seed, "shuffle caption", batch, place)
+    order = rng.permutation(len(flexible), seed, "shuffle caption", batch, place)
     return ", ".join(fixed + [flexible[index] for index in order])
 
 

@@ -4,19 +4,19 @@ from typing import Any
 
 import torch
 
-from stages import draws
-from stages.base_model import BaseModel
-from stages.text import Encoded
+from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.bases.text import Encoded
+from sprite_lora.core import rng
+from sprite_lora.kohya.train_params import Train
 from stages.train import noise
-from stages.train.params import Train
 
 
 def batch_noise(latents: torch.Tensor, params: Train, number: int) -> torch.Tensor:
     """Noise for a batch of latents, a function of (seed, batch number): plain, then offset, then pyramid, as kohya."""
     seed = params.seed
-    drawn = draws.normal(tuple(latents.shape), seed, "noise", number)
+    drawn = rng.normal(tuple(latents.shape), seed, "noise", number)
     if params.noise_offset:
-        offset = draws.normal((*latents.shape[:2], 1, 1), seed, "noise offset", number)
+        offset = rng.normal((*latents.shape[:2], 1, 1), seed, "noise offset", number)
         drawn = noise.offset_noise(drawn, latents, params.noise_offset, params.adaptive_noise_scale, offset)
     if params.multires_noise_iterations:
         discount = params.multires_noise_discount
@@ -26,7 +26,7 @@ def batch_noise(latents: torch.Tensor, params: Train, number: int) -> torch.Tens
 
 def batch_timesteps(pictures: int, timesteps: int, seed: int, number: int) -> torch.Tensor:
     """One timestep per picture, uniform over 0..timesteps-1, a function of (seed, batch number)."""
-    return torch.randint(0, timesteps, (pictures,), generator=draws.generator(seed, "timestep", number))
+    return torch.randint(0, timesteps, (pictures,), generator=rng.generator(seed, "timestep", number))
 
 
 def predict(

@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import torch
 
-from stages.errors import SpriteLoraError
-from stages.train.params import Train
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.kohya.train_params import Train
 
 MEGABYTE = 1 << 20
 SPARE = 64 * MEGABYTE

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from stages import machine
-from stages.base_model import BaseModel
-from stages.lora import LoRANetwork
-from stages.text import Encoded, encode
+from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.bases.text import Encoded, encode
+from sprite_lora.core import machine
+from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.network import LoRANetwork
 from stages.train.diffusion import predict
 from stages.train.loss import picture_losses
-from stages.train.params import Train
 
 PICTURES_AT_ONCE = 2
 """On a CPU a batch is cut so; each part is computed on one thread, so that the bits do not depend on the cores.

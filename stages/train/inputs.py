@@ -5,15 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.base_model import BaseModel
-from stages.dataset import Manifest
-from stages.files import sha256_tree
-from stages.params import Paths
-from stages.record import base_hash, code_hash, stamped, versions
-from stages.regularisation import Regular
+from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.core.code import code_hash
+from sprite_lora.core.files import sha256_tree
+from sprite_lora.core.params import Paths
+from sprite_lora.core.record import base_hash, stamped, versions
+from sprite_lora.dataset.manifest import Manifest
+from sprite_lora.dataset.regularisation import Regular
+from sprite_lora.kohya.train_params import Train
 from stages.train.batches import Plan, entries
 from stages.train.latents import encode_file
-from stages.train.params import Train
 from stages.train.run import Picture
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from stages import draws
-from stages.base_model import BaseModel
-from stages.errors import SpriteLoraError
+from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.core import rng
+from sprite_lora.core.errors import SpriteLoraError
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Posterior:
 
     def draw(self, seed: int, *where: int | str) -> torch.Tensor:
         """One sample, a function of (seed, where)."""
-        return self.mean + self.deviation * draws.normal(tuple(self.mean.shape), seed, "latent", *where)
+        return self.mean + self.deviation * rng.normal(tuple(self.mean.shape), seed, "latent", *where)
 
 
 def read_picture(path: Path, resolution: int) -> torch.Tensor:

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import torch
 
-from stages.errors import SpriteLoraError
+from sprite_lora.core.errors import SpriteLoraError
 
 
 def is_launched() -> bool:

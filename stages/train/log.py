@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from stages import machine
-from stages.files import write_json
+from sprite_lora.core import machine
+from sprite_lora.core.files import write_json
 
 
 class RunLog:

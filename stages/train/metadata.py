@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stages.base_model import Family
-from stages.dataset import Manifest
-from stages.files import canonical_json
-from stages.record import METADATA_KEY
+from sprite_lora.bases.base_model import Family
+from sprite_lora.core.files import canonical_json
+from sprite_lora.core.record import METADATA_KEY
+from sprite_lora.dataset.manifest import Manifest
+from sprite_lora.kohya.train_params import Train
 from stages.train.batches import Plan
 from stages.train.captions import tag_frequency
-from stages.train.params import Train
 
 NO_CLOCK = {"ss_training_started_at": "0.0", "ss_training_finished_at": "0.0", "modelspec.date": "1970-01-01T00:00:00"}
 """Constants: a clock in the file would change its bytes at each run. The times are in logs/train."""

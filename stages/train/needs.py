@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
-from stages.base_model import BaseModel
-from stages.errors import SpriteLoraError
+from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.kohya.train_params import Train
 from stages.train.faults import check_disk
-from stages.train.params import Train
 
 HEADER = 1 << 20
 """Bytes that are kept for a checkpoint's metadata; a long tag list takes some hundred thousand."""

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch.nn.functional import interpolate
 
-from stages import draws
+from sprite_lora.core import rng
 
 
 def alphas_cumprod(scheduler: dict[str, Any]) -> torch.Tensor:
@@ -55,9 +55,9 @@ def pyramid_noise(noise: torch.Tensor, iterations: int, discount: float, seed: i
     """
     height, width = noise.shape[2:]
     for level in range(iterations):
-        ratio = 2 + 2 * draws.uniform((), seed, "pyramid ratio", batch, level).item()
+        ratio = 2 + 2 * rng.uniform((), seed, "pyramid ratio", batch, level).item()
         rows, columns = max(1, int(height / ratio**level)), max(1, int(width / ratio**level))
-        coarse = draws.normal((*noise.shape[:2], rows, columns), seed, "pyramid", batch, level)
+        coarse = rng.normal((*noise.shape[:2], rows, columns), seed, "pyramid", batch, level)
         noise = noise + interpolate(coarse, size=(height, width), mode="bilinear") * discount**level
         if rows == 1 or columns == 1:
             break

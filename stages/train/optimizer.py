@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from stages.errors import SpriteLoraError
-from stages.lora import LoRANetwork
-from stages.train.params import Train
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.network import LoRANetwork
 
 
 def parameter_groups(network: LoRANetwork, params: Train) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from stages.errors import SpriteLoraError
+from sprite_lora.core.errors import SpriteLoraError
 
 
 class StepLog:

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from stages.base_model import BaseModel
-from stages.errors import SpriteLoraError
-from stages.lora import LoRANetwork, ranks_for
+from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.network import LoRANetwork, ranks_for
 from stages.train import diffusion, noise, schedule
 from stages.train.batches import Plan, epoch_batches, step_batches
 from stages.train.captions import training_caption
@@ -19,7 +20,6 @@ from stages.train.gradients import Batch, Model, add_gradients
 from stages.train.latents import Posterior
 from stages.train.loss import loss_weights
 from stages.train.optimizer import make_optimizer, parameter_groups, used_rates
-from stages.train.params import Train
 from stages.train.state import Progress
 from stages.train.weight_norms import scale_down
 

@@ -21,8 +21,8 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from stages.errors import SpriteLoraError
-from stages.files import replacing, write_json
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import replacing, write_json
 
 
 @dataclass

@@ -8,19 +8,19 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from stages.base_model import load_base
-from stages.checkpoint import checkpoint_files, file_name
-from stages.dataset import Manifest
-from stages.lora_file import write_lora
-from stages.params import Paths
-from stages.regularisation import folders, read_regularisation
+from sprite_lora.bases.base_model import load_base
+from sprite_lora.core.params import Paths
+from sprite_lora.dataset.manifest import Manifest
+from sprite_lora.dataset.regularisation import folders, read_regularisation
+from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.checkpoints import checkpoint_files, file_name
+from sprite_lora.lora.file import write_lora
 from stages.train import faults, needs
 from stages.train.gradients import side_by_side
 from stages.train.inputs import make_plan, read_pictures
 from stages.train.log import RunLog
 from stages.train.metadata import epoch_metadata, file_metadata
 from stages.train.optimizer import described
-from stages.train.params import Train
 from stages.train.plots import StepLog
 from stages.train.run import Run
 from stages.train.state import State

@@ -2,7 +2,7 @@
 
 import torch
 
-from stages.lora import LoRAModule
+from sprite_lora.lora.network import LoRAModule
 
 
 def change_of_weights(lora: LoRAModule) -> torch.Tensor:

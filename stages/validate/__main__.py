@@ -15,15 +15,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from stages.errors import SpriteLoraError, run
-from stages.files import replacing, write_json
-from stages.params import Paths, read
+from sprite_lora.core.errors import SpriteLoraError, run
+from sprite_lora.core.files import replacing, write_json
+from sprite_lora.core.params import Paths, read
+from sprite_lora.dataset.checks.finding import Findings, arrange
+from sprite_lora.dataset.checks.overview import overview
+from sprite_lora.dataset.checks.rules import REPAIRABLE
+from sprite_lora.dataset.checks.scan import Pair
+from sprite_lora.dataset.validate_params import Validate
 from stages.validate.check import Checked, check
-from stages.validate.finding import Findings, arrange
-from stages.validate.overview import overview
-from stages.validate.params import Validate
-from stages.validate.rules import REPAIRABLE
-from stages.validate.scan import Pair
 from stages.validate.settings import Settings
 from stages.validate.suggest import diff, suggestions, write
 from stages.validate.table import print_findings

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from stages.errors import SpriteLoraError
-from stages.lora_size import PICKLES, lora_targets
-from stages.regularisation import read_regularisation
-from stages.sprite import UNREADABLE
-from stages.tokens import ClipTokenizer, load_tokenizer
-from stages.validate.finding import Found
+from sprite_lora.art.sprite import UNREADABLE
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.dataset.checks.finding import Found
+from sprite_lora.dataset.regularisation import read_regularisation
+from sprite_lora.dataset.tokens import ClipTokenizer, load_tokenizer
+from sprite_lora.lora.size import PICKLES, lora_targets
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 

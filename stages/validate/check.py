@@ -3,22 +3,22 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.colour import parse_hex
-from stages.lora_size import lora_bytes, lora_parameters, lora_targets
-from stages.package.params import Package
-from stages.params import Paths
-from stages.tokens import ClipTokenizer
+from sprite_lora.art.colour import parse_hex
+from sprite_lora.core.params import Paths
+from sprite_lora.dataset.checks.census import Census, order
+from sprite_lora.dataset.checks.finding import Found
+from sprite_lora.dataset.checks.limits import LENGTHS, Gate
+from sprite_lora.dataset.checks.listing import Folder, check_pairing, list_folder
+from sprite_lora.dataset.checks.prompts import check_prompt_lengths, check_prompts
+from sprite_lora.dataset.checks.scan import Pair, check_pairs
+from sprite_lora.dataset.checks.spelling import misspelt
+from sprite_lora.dataset.checks.whole_set import check_copied, check_duplicates, check_spelling
+from sprite_lora.dataset.package_params import Package
+from sprite_lora.dataset.tokens import ClipTokenizer
+from sprite_lora.dataset.validate_params import Validate
+from sprite_lora.lora.size import lora_bytes, lora_parameters, lora_targets
 from stages.validate.base import Need, check_base, check_disk, check_regularisation
-from stages.validate.census import Census, order
-from stages.validate.finding import Found
-from stages.validate.gate import LENGTHS, Gate
-from stages.validate.listing import Folder, check_pairing, list_folder
-from stages.validate.params import Validate
-from stages.validate.prompts import check_prompt_lengths, check_prompts
-from stages.validate.scan import Pair, check_pairs
 from stages.validate.settings import Settings, check_fit
-from stages.validate.spelling import misspelt
-from stages.validate.whole_set import check_copied, check_duplicates, check_spelling
 
 
 @dataclass(frozen=True)

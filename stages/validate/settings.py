@@ -3,16 +3,16 @@
 from math import lcm
 from typing import Any
 
-from stages.finish.params import Finish
-from stages.package.params import Package
-from stages.params import FILE, Paths, Section, section_problems
-from stages.report.params import Report
-from stages.sample.params import Sample
-from stages.score.params import Score
-from stages.select.params import Select
-from stages.train.params import Train
-from stages.validate.finding import Found, quote
-from stages.validate.params import Validate
+from sprite_lora.art.finish_params import Finish
+from sprite_lora.bases.sample_params import Sample
+from sprite_lora.core.params import FILE, Paths, Section, section_problems
+from sprite_lora.dataset.checks.finding import Found, quote
+from sprite_lora.dataset.package_params import Package
+from sprite_lora.dataset.validate_params import Validate
+from sprite_lora.kohya.train_params import Train
+from sprite_lora.results.report_params import Report
+from sprite_lora.scoring.score_params import Score
+from sprite_lora.scoring.select_params import Select
 
 SECTIONS: tuple[type[Section], ...] = (Paths, Validate, Package, Train, Sample, Score, Select, Finish, Report)
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.errors import SpriteLoraError
-from stages.files import write_bytes
-from stages.validate.finding import Found
-from stages.validate.gate import Gate
-from stages.validate.listing import Folder, shown
-from stages.validate.picture import check_picture
-from stages.validate.repair import Repairs, repaired
-from stages.validate.words import HUGE
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import write_bytes
+from sprite_lora.dataset.checks.finding import Found
+from sprite_lora.dataset.checks.limits import Gate
+from sprite_lora.dataset.checks.listing import Folder, shown
+from sprite_lora.dataset.checks.repair import Repairs, repaired
+from sprite_lora.dataset.checks.sprites import check_picture
+from sprite_lora.dataset.checks.words import HUGE
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stages.validate.finding import Findings, Found
-from stages.validate.rules import RULES
+from sprite_lora.dataset.checks.finding import Findings, Found
+from sprite_lora.dataset.checks.rules import RULES
 
 FIRST = 3
 """Cases shown of each rule, unless all are asked for."""

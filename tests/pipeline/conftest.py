@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SHORT_SPRITES = 12
 TRACER = Path(__file__).parent / "tracer"
 

@@ -1,6 +1,5 @@
 """No silent staleness: what a stage imports and reads is what dvc.yaml says that it depends on."""
 
-import ast
 import json
 import subprocess
 import sys
@@ -8,14 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
+from sprite_lora.core.code import stage_code
+from sprite_lora.core.params import Paths
+
 STAGES = ["validate", "package", "train", "sample", "score", "select", "finish", "report"]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-
-
-def code_deps(stage: str) -> list[Path]:
-    return [ROOT / dep for dep in PIPELINE["stages"][stage]["deps"] if dep.startswith("stages/")]
 
 
 def declared_params(stage: str) -> list[str]:
@@ -26,58 +24,33 @@ def declared_params(stage: str) -> list[str]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_every_module_that_a_stage_loads_lies_under_its_deps(stage):
-    """The stage's whole room is imported in a fresh process, imports inside of functions included."""
-    room = ROOT / "stages" / stage
-    modules = [f"stages.{stage}.{path.stem}" for path in sorted(room.glob("*.py"))]
-    inner = sorted({name for path in room.glob("*.py") for name in _imports_inside(path)})
+def test_every_module_that_a_stage_loads_is_in_its_code(stage):
+    """All modules of the stage's folder, and all that they import late, loaded in a fresh process."""
+    code = stage_code(stage)
+    named = [name for name in code if "/" not in name and name != "Snakefile" and not name.endswith("__main__")]
     program = (
         "import importlib, json, sys\n"
-        f"for name in {modules + inner!r}: importlib.import_module(name)\n"
-        "print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.startswith('stages.') and m.__file__]))"
+        f"for name in {[*named, f'stages.{stage}.__main__']!r}: importlib.import_module(name)\n"
+        "ours = {n: m for n, m in sys.modules.items() if n.startswith(('stages', 'sprite_lora'))}\n"
+        "print(json.dumps({name: module.__file__ for name, module in ours.items() if module.__file__}))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    deps = code_deps(stage)
-    for file in map(Path, json.loads(done.stdout)):
-        assert any(file == dep or dep in file.parents for dep in deps), (
-            f"dvc.yaml: {stage} loads {file.name} without a dep"
-        )
+    faces = {name for name, file in json.loads(done.stdout).items() if file.endswith("__init__.py")}
+    assert set(json.loads(done.stdout)) - faces <= set(code)
 
 
-def _imports_inside(path: Path) -> list[str]:
-    """`stages.*` modules named by import statements anywhere in a file, functions included."""
-    names = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stages"):
-            as_module = [f"{node.module}.{alias.name}" for alias in node.names]
-            is_file = [ROOT / (name.replace(".", "/") + ".py") for name in as_module]
-            names += [name for name, file in zip(as_module, is_file, strict=True) if file.exists()] or [node.module]
-    return names
+def test_each_stage_depends_on_its_code():
+    for stage in STAGES:
+        assert PIPELINE["stages"][stage]["deps"][0] == f"reports/code/{stage}.json"
+    written = {next(iter(out)) for out in PIPELINE["stages"]["code"]["outs"]}
+    assert written == {f"reports/code/{stage}.json" for stage in STAGES}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_code_deps_exist_and_are_needed(stage):
-    """A dep that nothing loads would re-run a stage for nothing."""
-    room = ROOT / "stages" / stage
-    for dep in code_deps(stage):
-        assert dep.exists(), dep
-    nouns = {dep.stem for dep in code_deps(stage) if dep.is_file()}
-    reached = _reached(sorted(room.glob("*.py")))
-    assert nouns <= {path.stem for path in reached}, (
-        f"{stage}: {nouns - {path.stem for path in reached}} are not imported"
-    )
-
-
-def _reached(start: list[Path]) -> set[Path]:
-    seen: set[Path] = set()
-    waiting = list(start)
-    while waiting:
-        path = waiting.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        waiting += [ROOT / (name.replace(".", "/") + ".py") for name in _imports_inside(path)]
-    return seen
+def test_the_pipeline_writes_where_the_code_says():
+    outs = [out if isinstance(out, str) else next(iter(out)) for s in PIPELINE["stages"].values() for out in s["outs"]]
+    places = {value.as_posix() for name, value in vars(Paths).items() if isinstance(value, Path)}
+    assert {out for out in outs if out.startswith("outputs/")} == {place for place in places if "outputs" in place}
+    assert all(out.startswith(("outputs/", "reports/")) for out in outs)
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "validate"])
@@ -115,20 +88,22 @@ def test_no_param_escapes_the_pipeline():
         assert section == "paths" or section in stages
 
 
-def test_each_path_is_used_by_the_pipeline_or_lies_outside_of_it():
+def test_each_path_is_used_by_the_pipeline():
     text = (ROOT / "dvc.yaml").read_text()
     for key in yaml.safe_load((ROOT / "params.yaml").read_text())["paths"]:
-        assert (f"${{paths.{key}}}" in text) != (key in {"state", "logs"}), key
+        assert f"${{paths.{key}}}" in text, key
 
 
 def test_byte_code_makes_nothing_stale(project):
     """Python writes __pycache__ into the deps while a stage runs."""
-    assert list((project.root / "stages").rglob("__pycache__")), "the run wrote no byte code: this test shows nothing"
+    assert list((project.root / "sprite_lora").rglob("__pycache__")), (
+        "the run wrote no byte code: this test shows nothing"
+    )
     assert "up to date" in project.run("dvc", "status").stdout
 
 
 def test_base_files_that_draw_nothing_are_no_deps(project):
-    from stages.record import NO_WEIGHTS
+    from sprite_lora.core.record import NO_WEIGHTS
 
     for suffix in NO_WEIGHTS:
         (project.root / "models/nano" / f"note{suffix}").write_text("changes nothing")
@@ -139,6 +114,5 @@ def test_hand_written_ignores_cover_every_cached_output(short_run):
     for stage in PIPELINE["stages"].values():
         for out in stage.get("outs", []):
             if isinstance(out, str):
-                path = "outputs/" + out.split(".")[-1].rstrip("}")
-                ignored = short_run.run("git", "check-ignore", "-v", path).stdout
-                assert ignored.startswith(".gitignore:"), f"{path}: not in the hand-written .gitignore"
+                ignored = short_run.run("git", "check-ignore", "-v", out).stdout
+                assert ignored.startswith(".gitignore:"), f"{out}: not in the hand-written .gitignore"

@@ -15,13 +15,13 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from places import ROOT
 
-from stages.base_model import load_base
-from stages.lora import LoRANetwork, ranks_for
-from stages.lora_file import write_lora
-from stages.picture import read_record
+from sprite_lora.bases.base_model import load_base
+from sprite_lora.lora.file import write_lora
+from sprite_lora.lora.network import LoRANetwork, ranks_for
+from sprite_lora.results.picture import read_record
 
-ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ("snakemake", "--cores", "1", "sample_epoch")
 MANIFEST = {
     "folder": "1_punk",

@@ -13,7 +13,7 @@ READ: set[str] = set()
 
 
 def _trace_sections() -> None:
-    from stages.params import Section
+    from sprite_lora.core.params import Section
 
     plain = Section.__getattribute__
 

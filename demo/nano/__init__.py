@@ -1,0 +1,1 @@
+"""Build models/nano, the demo's base model."""

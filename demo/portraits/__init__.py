@@ -1,0 +1,1 @@
+"""Draw and caption the sample set."""

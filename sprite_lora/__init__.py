@@ -1,0 +1,1 @@
+"""The library: what stages and tools share. It imports neither of them."""

@@ -1,0 +1,65 @@
+"""The colours of a small picture, with those merged that the eye can't tell apart."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sprite_lora.art.colour import oklab
+
+
+class Palette(NamedTuple):
+    """Colours by how many cells they cover, most first, and which of them each cell has."""
+
+    colours: NDArray[np.uint8]
+    """(colours, 3) sRGB."""
+
+    counts: NDArray[np.int64]
+    """(colours,) cells that have the colour."""
+
+    cells: NDArray[np.intp]
+    """(height, width) index into `colours`."""
+
+    def picture(self) -> NDArray[np.uint8]:
+        """(height, width, 3) sRGB: every cell in its colour of the palette."""
+        return self.colours[self.cells]
+
+    def covering(self, share: float) -> int:
+        """How many colours, most used first, it takes to cover at least `share` (0 to 1) of the cells."""
+        covered = np.cumsum(self.counts)
+        return int(np.searchsorted(covered, share * covered[-1] - 1e-9)) + 1
+
+
+def palette_of(cells: NDArray[np.uint8], tolerance: float) -> Palette:
+    """Merge near-identical colours of a (height, width, 3) sRGB picture.
+
+    Greedy cover: the colour with the most cells within `tolerance` (Euclidean OKLab; 0.02 is about the smallest
+    difference that the eye sees) takes all of them, then the next, until none is left. A group is shown in the
+    per-channel median of its cells, which is the drawn colour wherever one colour holds the majority; so a picture
+    that has few colours keeps exactly those. Independent of the order of the cells.
+    """
+    colours, index, counts = np.unique(cells.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
+    group = _groups(oklab(colours), counts, tolerance)[index.reshape(-1)]
+    size = np.bincount(group)
+    shown = np.array([_median(cells.reshape(-1, 3)[group == number]) for number in range(size.size)], dtype=np.uint8)
+    order = np.argsort(-size, kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(order.size)
+    return Palette(shown[order], size[order].astype(np.int64), rank[group].reshape(cells.shape[:2]))
+
+
+def _groups(lab: NDArray[np.float64], counts: NDArray[np.intp], tolerance: float) -> NDArray[np.intp]:
+    near = np.linalg.norm(lab[:, None] - lab[None], axis=2) <= tolerance
+    group = np.full(len(lab), -1, dtype=np.intp)
+    number = 0
+    while (group < 0).any():
+        free = group < 0
+        mass = np.where(free, near @ (counts * free), -1)
+        group[near[int(mass.argmax())] & free] = number
+        number += 1
+    return group
+
+
+def _median(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    # The lower median: always a value that was drawn, never a mean of two.
+    return np.asarray(np.sort(colours, axis=0)[(len(colours) - 1) // 2])

@@ -1,0 +1,148 @@
+"""A sprite: a square picture of art_pixels x art_pixels cells, stored as it is or enlarged by a whole factor."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from sprite_lora.core.errors import SpriteLoraError
+
+Pixels = NDArray[np.uint8]
+
+MAX_SIDE = 4096
+"""Pixels. A 24x24 sprite enlarged 170 times; what is larger is refused by its header, before anything is decoded."""
+
+UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+"""What Pillow raises for files that are not whole pictures."""
+
+
+def read_sprite(path: Path) -> Image.Image:
+    """A PNG as RGBA, whatever its mode. Raises SpriteLoraError for no PNG, a broken one, or one that is too large."""
+    image = open_sprite(path)
+    return image if image.mode == "RGBA" else image.convert("RGBA")
+
+
+def open_sprite(path: Path) -> Image.Image:
+    """As `read_sprite`, but RGB where the file has no alpha: a third of the time for large ones."""
+    try:
+        with path.open("rb") as file:
+            width, height = _stated_size(file.read(24))
+            if max(width, height) > MAX_SIDE:
+                raise SpriteLoraError(
+                    f"{path}: {width}x{height} pixels, at most {MAX_SIDE}x{MAX_SIDE} are read",
+                    "save it as its art pixels, or as a small enlargement of them",
+                )
+            file.seek(0)
+            with Image.open(file, formats=("PNG",)) as image:
+                frames = getattr(image, "n_frames", 1)
+                if frames > 1:
+                    raise SpriteLoraError(f"{path}: an animation of {frames} frames", "save one frame as a plain PNG")
+                image.load()
+                clear = image.has_transparency_data
+                return (
+                    image if image.mode == ("RGBA" if clear else "RGB") else image.convert("RGBA" if clear else "RGB")
+                )
+    except UNREADABLE as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        raise SpriteLoraError(f"{path}: not a readable PNG ({reason})", "export it again as PNG") from None
+
+
+def _stated_size(start: bytes) -> tuple[int, int]:
+    """Width and height from a PNG's first 24 bytes (signature, IHDR), before Pillow sees it. Raises ValueError."""
+    if not start.startswith(b"\x89PNG\r\n\x1a\n") or start[12:16] != b"IHDR" or len(start) < 24:
+        raise ValueError("it does not begin as a PNG" if start else "it is empty")
+    width, height = struct.unpack(">II", start[16:])
+    return width, height
+
+
+def composite(image: Image.Image, background: tuple[int, int, int]) -> Pixels:
+    """An RGB or RGBA picture over a solid colour: HxWx3 bytes, rounded half up; opaque pixels stay as they are."""
+    pixels = np.asarray(image)
+    if pixels.shape[2] == 3:
+        return pixels
+    if pixels[..., 3].min() == 255:
+        return np.ascontiguousarray(pixels[..., :3])
+    rgba = pixels.astype(np.uint32)
+    alpha = rgba[..., 3:]
+    over = rgba[..., :3] * alpha + np.array(background, dtype=np.uint32) * (255 - alpha)
+    return ((over * 2 + 255) // 510).astype(np.uint8)
+
+
+def to_cells(image: Pixels, art_pixels: int) -> Pixels:
+    """HxWx3 bytes to art_pixels x art_pixels x 3: the median of each cell, channel by channel (the lower of two).
+
+    Where more than half of a cell is one colour, the median is that colour, so clean art comes back exactly and
+    single stray pixels vanish; on drawn pictures it is robust to ringing at the cells' borders. H and W must be whole
+    multiples of art_pixels: raises SpriteLoraError otherwise.
+    """
+    height, width = image.shape[:2]
+    if height % art_pixels or width % art_pixels or not height or not width:
+        raise SpriteLoraError(
+            f"a picture of {width}x{height} pixels has no {art_pixels}x{art_pixels} cells of whole pixels"
+        )
+    rows, columns = height // art_pixels, width // art_pixels
+    cells = image.reshape(art_pixels, rows, art_pixels, columns, 3).transpose(0, 2, 1, 3, 4)
+    flat = cells.reshape(art_pixels, art_pixels, rows * columns, 3)
+    middle = (rows * columns - 1) // 2
+    return np.ascontiguousarray(np.partition(flat, middle, axis=2)[:, :, middle])
+
+
+def enlarge(cells: Pixels, factor: int) -> Pixels:
+    """Each pixel to a factor x factor block: nearest neighbour, exact."""
+    return cells.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+@dataclass(frozen=True)
+class Snapped:
+    """A sprite at one pixel per cell, and how many pixels of the file were not their cell's colour."""
+
+    cells: Pixels
+    off_grid: int
+    pixels: int
+
+    @property
+    def share(self) -> float:
+        """Off-grid pixels as a share of all, 0 to 1."""
+        return self.off_grid / self.pixels
+
+
+def grid_factor(width: int, height: int, art_pixels: int) -> int | None:
+    """Pixels per cell side of a square picture of whole cells; None where there is no such factor."""
+    return width // art_pixels if width == height and width and width % art_pixels == 0 else None
+
+
+def snap(image: Pixels, art_pixels: int) -> Snapped:
+    """Each cell to its most frequent colour (on a tie the darkest code), counting the pixels that differ from it.
+
+    `image` is HxWx3 bytes with H = W, a whole multiple of art_pixels (see `grid_factor`). Unlike `to_cells` it never
+    invents a colour that the cell does not hold.
+    """
+    factor = grid_factor(image.shape[1], image.shape[0], art_pixels)
+    assert factor is not None, "callers ask grid_factor first"
+    cells = image.reshape(art_pixels, factor, art_pixels, factor, 3)
+    snapped = cells[:, 0, :, 0].copy()
+    rows = image.reshape(art_pixels, factor, -1)
+    if (rows == rows[:, :1]).all() and (cells[:, 0] == snapped[:, :, None]).all():
+        # Clean art, checked a row at a time: a fifth of the time of what follows.
+        return Snapped(snapped, 0, image.shape[0] * image.shape[1])
+    mixed = (cells != snapped[:, None, :, None]).any(axis=(1, 3, 4))
+    off_grid = 0
+    for row, column in np.argwhere(mixed):
+        colours, counts = np.unique(pack(cells[row, :, column]), return_counts=True)
+        snapped[row, column] = unpack(colours[counts.argmax()])
+        off_grid += int(counts.sum() - counts.max())
+    return Snapped(snapped, off_grid, image.shape[0] * image.shape[1])
+
+
+def pack(rgb: Pixels) -> NDArray[np.uint32]:
+    """Bytes (..., 3) to 0xrrggbb."""
+    return np.asarray(rgb.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32), dtype=np.uint32)
+
+
+def unpack(codes: NDArray[np.uint32]) -> Pixels:
+    """0xrrggbb to bytes (..., 3)."""
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)

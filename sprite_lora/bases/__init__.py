@@ -1,0 +1,1 @@
+"""Base models: their families, loading, text encoding, and drawing with them."""

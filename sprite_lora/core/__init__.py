@@ -1,0 +1,1 @@
+"""Params, errors, files, random numbers, devices, records, and which code a stage runs."""

@@ -1,0 +1,38 @@
+"""What made a result: exactly what its DVC stage depends on, and one fingerprint of all that.
+
+The record is stamped into every checkpoint and picture, so that no folder name has to be believed.
+"""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sprite_lora.core.files import canonical_json, sha256_text, sha256_tree
+
+METADATA_KEY = "sprite_lora"
+"""The key of our JSON in a checkpoint's safetensors metadata and in a picture's PNG text."""
+
+NO_WEIGHTS = (".md", ".py", ".pyc")
+"""Files beside a base model's weights that change nothing drawn; .dvcignore names the same."""
+
+LIBRARIES = ("accelerate", "diffusers", "numpy", "pillow", "safetensors", "tokenizers", "torch", "transformers")
+
+
+def base_hash(base: Path) -> str:
+    """Hash of a base model: one file, or all files of a diffusers folder that its drawing depends on."""
+    return sha256_tree(base, skip=NO_WEIGHTS)
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the libraries that compute."""
+    return {library: version(library) for library in LIBRARIES}
+
+
+def fingerprint(record: dict[str, Any]) -> str:
+    """SHA-256 of a record, in hex; its own `fingerprint` key does not count."""
+    return sha256_text(canonical_json({key: value for key, value in record.items() if key != "fingerprint"}))
+
+
+def stamped(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with its fingerprint."""
+    return {**record, "fingerprint": fingerprint(record)}

@@ -1,0 +1,1 @@
+"""The rules that captions, sprites and prompts are held to, and the safe repairs of captions."""

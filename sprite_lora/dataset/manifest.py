@@ -1,0 +1,78 @@
+"""The packaged dataset's manifest: what `package` wrote, with a hash of every sprite and caption."""
+
+import json
+import re
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sprite_lora.core.errors import SpriteLoraError
+
+MANIFEST = "manifest.json"
+
+UNSAFE = re.compile(r"[^\w .()+-]|^[.\-\s]|[.\s]$")
+"""Characters that shells, Windows, zip tools or kohya's caches trip over; \\w is any letter or digit."""
+
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?\Z", re.IGNORECASE)
+"""Names that Windows keeps for devices."""
+
+
+class Item(BaseModel):
+    """One sprite with its caption."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stem: str
+    caption: str
+    """The first line, stripped: what is trained on."""
+    sprite_sha256: str
+    """Of the enlarged picture's RGB bytes, row by row, so that no PNG encoder changes it."""
+    caption_sha256: str
+    """Of the caption's UTF-8 bytes."""
+    snapped_pixels: int
+    """Pixels of the source file that were off their cell's colour and were set to it."""
+
+
+class Manifest(BaseModel):
+    """`outputs/dataset/manifest.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: str
+    """kohya's subfolder, `<num_repeats>_<name>`."""
+    name: str
+    num_repeats: int
+    resolution: int
+    """Side of the square pictures, in pixels."""
+    art_pixels: int
+    """Side in art pixels; resolution is a whole multiple."""
+    background: str
+    """`#rrggbb` that alpha was composited on."""
+    sprites_sha256: str
+    captions_sha256: str
+    items: tuple[Item, ...]
+    """Sorted by stem."""
+
+
+def read_manifest(dataset: Path) -> Manifest:
+    """The manifest of a dataset folder. Raises SpriteLoraError where it is absent or of another form."""
+    path = dataset / MANIFEST
+    try:
+        return Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise SpriteLoraError(f"{path} is not here", "run the stage before: dvc repro package") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
+        raise SpriteLoraError(
+            f"{path} is not a manifest of this version: {error}", "run: dvc repro -f package"
+        ) from None
+
+
+def unsafe(stem: str) -> str | None:
+    """What is wrong with a file's stem, None where nothing is."""
+    if not stem:
+        return "is empty"
+    if match := UNSAFE.search(stem):
+        return f"holds {match[0]!r}" if match[0].strip(". -") else "starts or ends with a space, dot or dash"
+    if RESERVED.match(stem):
+        return "is a device's name on Windows"
+    return None

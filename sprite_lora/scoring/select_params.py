@@ -1,0 +1,19 @@
+"""The section `select` of params.yaml."""
+
+from pydantic import Field
+
+from sprite_lora.core.params import Section
+
+
+class Select(Section):
+    """How the epoch is chosen."""
+
+    key = "select"
+
+    tie_points: float = Field(ge=0, le=10, description="points of 10: epochs nearer than this to the best tie with it")
+    tie_standard_errors: float = Field(
+        ge=0, description="standard errors of the difference over the prompts: nearer than this ties too"
+    )
+    copied_limit: float = Field(
+        ge=0, le=1, description="share of an epoch's pictures that may be copies before it is passed over"
+    )

@@ -1,0 +1,1 @@
+"""Make true sprites of the selected epoch's pictures."""

@@ -1,0 +1,1 @@
+"""Enlarge the sprites and lay them out as kohya reads them."""

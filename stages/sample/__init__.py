@@ -1,0 +1,1 @@
+"""Draw the fixed prompts with every epoch."""

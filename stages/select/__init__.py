@@ -1,0 +1,1 @@
+"""Select the best epoch."""

@@ -1,0 +1,1 @@
+"""Check captions, sprites, prompts and settings."""

@@ -1,0 +1,137 @@
+"""What a stage's code hash sees: what its modules do, wherever they are imported, and nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from places import ROOT
+
+from sprite_lora.core import code
+
+PENS = """
+from sprite_lora.inks import REGISTRY
+
+SHEET = "paper"
+
+def pen(width):
+    '''A pen.'''
+    return width
+"""
+
+MODULES = {
+    "stages/__init__.py": '"""Stages."""',
+    "stages/draw/__init__.py": "",
+    "stages/draw/__main__.py": "from sprite_lora import pens\n\ndef main():\n    import sprite_lora.late\n",
+    "sprite_lora/__init__.py": '"""The library."""',
+    "sprite_lora/pens.py": PENS,
+    "sprite_lora/paper/white.txt": "white",
+    "sprite_lora/late.py": "x = 1\n",
+    "sprite_lora/inks.py": 'REGISTRY: dict[str, str] = {"red": "sprite_lora.red", "blue": "sprite_lora.blue"}\n',
+    "sprite_lora/red.py": "from sprite_lora import oil\n",
+    "sprite_lora/oil.py": "thick = True\n",
+    "sprite_lora/blue.py": "thin = True\n",
+    "sprite_lora/unused.py": "y = 1\n",
+}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name, text in MODULES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def fresh(tree, chosen=None):
+    """The hashes as a new process sees them."""
+    for cached in (code.imports, code.plug_ins, code.module_hash, code._tree):
+        cached.cache_clear()
+    return code.stage_code("draw", chosen, tree)
+
+
+def edit(tree, name, old, new):
+    path = tree / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_the_closure_holds_late_imports_data_and_plug_ins(tree):
+    """Packages that are a docstring alone, and modules that nothing imports, are not in it."""
+    assert list(fresh(tree)) == [
+        "sprite_lora.blue", "sprite_lora.inks", "sprite_lora.late", "sprite_lora.oil", "sprite_lora.pens",
+        "sprite_lora.red", "sprite_lora/paper/white.txt", "stages.draw.__main__",
+    ]  # fmt: skip
+
+
+def test_comments_docstrings_and_layout_do_not_count(tree):
+    before = fresh(tree)
+    edit(tree, "sprite_lora/pens.py", "'''A pen.'''", "'''Another text.'''  # a comment")
+    edit(tree, "sprite_lora/pens.py", "return width", "return (\n        width\n    )")
+    edit(tree, "sprite_lora/late.py", "x = 1", '"""New."""\n\nx = 1\n"""What x is."""')
+    assert fresh(tree) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("sprite_lora/pens.py", "return width", "return -width"),
+        ("sprite_lora/pens.py", "def pen(width)", "def pen(width=1)"),
+        ("sprite_lora/late.py", "1", "1.0"),
+        ("sprite_lora/late.py", "1", '"1"'),
+        ("sprite_lora/oil.py", "True", "False"),
+        ("sprite_lora/paper/white.txt", "white", "grey"),
+    ],
+)
+def test_what_a_module_does_counts(tree, name, old, new):
+    before = fresh(tree)
+    edit(tree, name, old, new)
+    after = fresh(tree)
+    assert {key for key in before if before[key] != after[key]} in (
+        {name},
+        {name.removesuffix(".py").replace("/", ".")},
+    )
+
+
+def test_a_plug_in_that_is_not_chosen_does_not_count(tree):
+    """Nor does its line in the registry: adding a family makes no old run stale."""
+    before = fresh(tree, ["sprite_lora.red"])
+    assert "sprite_lora.red" in before
+    assert "sprite_lora.blue" not in before
+    edit(tree, "sprite_lora/blue.py", "True", "False")
+    edit(tree, "sprite_lora/inks.py", "}", ', "green": "sprite_lora.green"}')
+    (tree / "sprite_lora/green.py").write_text("z = 1")
+    assert fresh(tree, ["sprite_lora.red"]) == before
+    assert "sprite_lora.green" in fresh(tree)
+
+
+def test_a_comment_in_a_snakefile_does_not_count(tmp_path):
+    path = tmp_path / "Snakefile"
+    path.write_text('rule a:\n    output: "#x"\n')
+    before = code.script_hash(path)
+    path.write_text('# what it does\nrule a:  # a\n\n    output: "#x"  \n')
+    assert code.script_hash(path) == before
+    path.write_text('rule a:\n    output: "#y"\n')
+    assert code.script_hash(path) != before
+
+
+def test_data_of_the_project_is_in_its_closures():
+    """Templates, architectures' configs, CLIP's merges: files that modules read."""
+    report, train, validate = (code.stage_code(stage) for stage in ("report", "train", "validate"))
+    assert "stages/report/templates/page.html" in report
+    assert "sprite_lora/bases/configs/sd_v1/unet/config.json" in train
+    assert "sprite_lora/dataset/clip/merges.txt" in validate
+
+
+@pytest.mark.parametrize("stage", ["train", "score"])
+def test_every_python_spells_the_tree_alike(stage, tmp_path):
+    """As far as other versions are installed here: a hash that differs would train anew for nothing."""
+    ours = code.stage_code(stage)
+    program = f"from sprite_lora.core.code import stage_code; print(stage_code({stage!r}) == {ours!r})"
+    for version in ("3.12", "3.13"):
+        found = subprocess.run(["uv", "python", "find", version], capture_output=True, text=True, check=False)
+        if found.returncode == 0 and Path(found.stdout.strip()).resolve() != Path(sys.executable).resolve():
+            done = subprocess.run(
+                [found.stdout.strip(), "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+            )
+            assert done.stdout == "True\n", version

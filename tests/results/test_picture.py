@@ -1,0 +1,169 @@
+"""Pictures with their record, and what web UIs write."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.results.picture import (
+    SAMPLERS,
+    parse_web_ui,
+    picture_bytes,
+    read_record,
+    read_texts,
+    read_web_ui,
+    web_ui_text,
+    write_picture,
+)
+
+PIXELS = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
+RECORD = {"stage": "sample", "epoch": 3, "prompt": "pixel art, “24x24” 🙂", "checkpoint": None, "finite": True}
+LINE = {
+    "prompt": "pixel art, 24x24",
+    "negative_prompt": "",
+    "steps": 30,
+    "scheduler": "ddim",
+    "guidance_scale": 7.5,
+    "seed": 42,
+    "size": (192, 192),
+    "model": "nano",
+    "model_hash": "0123456789abcdef",
+}
+
+# The layout of AUTOMATIC1111's own infotext, with quoted values, several lines and a negative prompt.
+BY_WEB_UI = """portrait of a lady, <lora:punk-000003:0.8>
+second line: with a colon, and 3 commas, here
+Negative prompt: blurry,
+ugly
+Steps: 28, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 1234567890, Size: 512x768, \
+Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Clip skip: 2, \
+Lora hashes: "punk-000003: e3b0c44298fc, other: 0123456789ab", Version: v1.9.4"""
+
+
+def test_web_ui_text_is_taken_apart():
+    said = parse_web_ui(BY_WEB_UI)
+    assert said.prompt == ("portrait of a lady, <lora:punk-000003:0.8>\nsecond line: with a colon, and 3 commas, here")
+    assert said.negative_prompt == "blurry,\nugly"
+    assert said.settings["Sampler"] == "DPM++ 2M"
+    assert said.settings["Size"] == "512x768"
+    assert said.settings["Version"] == "v1.9.4"
+    assert said.lora_hashes == {"punk-000003": "e3b0c44298fc", "other": "0123456789ab"}
+
+
+def test_text_without_settings_is_all_prompt():
+    said = parse_web_ui("a lady, red hat\nSteps: 3, Seed: 4")
+    assert said.prompt == "a lady, red hat\nSteps: 3, Seed: 4"
+    assert said.settings == {}
+    assert said.lora_hashes == {}
+    assert parse_web_ui("").prompt == ""
+
+
+def test_our_line_is_the_web_uis():
+    line = web_ui_text(**{**LINE, "negative_prompt": "blurry"}, clip_skip=2, loras={"punk-000003": "e3b0c44298fc1c14"})
+    assert line == (
+        "pixel art, 24x24\n"
+        "Negative prompt: blurry\n"
+        "Steps: 30, Sampler: DDIM, CFG scale: 7.5, Seed: 42, Size: 192x192, Model hash: 0123456789, Model: nano, "
+        'Clip skip: 2, Lora hashes: "punk-000003: e3b0c44298fc"'
+    )
+    plain = web_ui_text(**LINE)
+    assert "Negative prompt" not in plain
+    assert "Lora" not in plain
+
+
+words = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), min_size=1).map(str.strip).filter(bool)
+
+
+@settings(max_examples=60)
+@given(prompt=words, negative=words | st.just(""), model=words, lora=st.from_regex(r"[\w.-]+", fullmatch=True))
+def test_what_is_written_is_read_back(prompt, negative, model, lora):
+    if prompt.startswith("Negative prompt:"):
+        return
+    line = web_ui_text(
+        **{**LINE, "prompt": prompt, "negative_prompt": negative, "model": model}, loras={lora: "ab" * 32}
+    )
+    said = parse_web_ui(line)
+    assert (said.prompt, said.negative_prompt) == (prompt, negative.removeprefix("Negative prompt:").strip())
+    assert said.settings["Seed"] == "42"
+    assert said.lora_hashes == {lora: "ab" * 6}
+
+
+def test_every_scheduler_has_its_web_ui_name():
+    from typing import get_args
+
+    from sprite_lora.bases.sample_params import Scheduler
+
+    assert set(SAMPLERS) == set(get_args(Scheduler))
+
+
+def test_record_and_pixels_come_back(tmp_path):
+    path = tmp_path / "deep" / "x.png"
+    write_picture(path, PIXELS, RECORD, web_ui_text(**LINE))
+    assert read_record(path) == RECORD
+    assert read_web_ui(path).settings["Steps"] == "30"
+    assert np.array_equal(np.asarray(Image.open(path)), np.asarray(PIXELS))
+    assert [file.name for file in path.parent.iterdir()] == ["x.png"]
+
+
+def test_same_content_same_bytes():
+    turned = dict(reversed(RECORD.items()))
+    assert picture_bytes(PIXELS, RECORD, "a") == picture_bytes(PIXELS.copy(), turned, "a")
+    assert picture_bytes(PIXELS, RECORD, "a") != picture_bytes(PIXELS, {**RECORD, "epoch": 4}, "a")
+
+
+def test_picture_of_another_tool(tmp_path):
+    text = PngInfo()
+    text.add_text("parameters", BY_WEB_UI)
+    PIXELS.save(tmp_path / "webui.png", pnginfo=text)
+    PIXELS.save(tmp_path / "bare.png")
+    assert read_record(tmp_path / "webui.png") is None
+    assert read_web_ui(tmp_path / "webui.png").settings["Seed"] == "1234567890"
+    assert read_record(tmp_path / "bare.png") is None
+    assert read_web_ui(tmp_path / "bare.png") is None
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+HEAD = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+DATA = chunk(b"IDAT", zlib.compress(b"\0\1\2\3"))
+END = chunk(b"IEND", b"")
+
+
+def test_text_behind_the_pixels_is_found(tmp_path):
+    path = tmp_path / "x.png"
+    path.write_bytes(HEAD + DATA + chunk(b"tEXt", b"parameters\0hello") + END)
+    assert read_texts(path) == {"parameters": "hello"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        (HEAD + DATA)[:30],
+        HEAD[:-1] + b"x" + DATA + END,
+        HEAD + chunk(b"zTXt", b"parameters\0\0" + zlib.compress(b"a" * 50_000_000)) + DATA + END,
+        HEAD + chunk(b"tEXt", b"sprite_lora\0{nonsense") + DATA + END,
+        HEAD + chunk(b"tEXt", b"sprite_lora\0[1, 2]") + DATA + END,
+        HEAD + chunk(b"tEXt", b"sprite_lora\0" + b"[" * 100_000) + DATA + END,
+    ],
+    ids=["empty", "no png", "cut off", "bad sum", "bomb", "no json", "no object", "deep"],
+)
+def test_broken_pictures_are_said_to_be(tmp_path, content):
+    path = tmp_path / "x.png"
+    path.write_bytes(content)
+    with pytest.raises(SpriteLoraError, match=r"x\.png"):
+        read_record(path)
+
+
+def test_absent_picture(tmp_path):
+    with pytest.raises(SpriteLoraError, match=r"x\.png is not there"):
+        read_record(tmp_path / "x.png")

@@ -1,0 +1,199 @@
+"""Each metric against its own definition, on pictures small enough to count by hand."""
+
+import numpy as np
+import pytest
+
+from sprite_lora.art.colour import oklab
+from sprite_lora.art.palette import palette_of
+from sprite_lora.art.sprite import enlarge
+from sprite_lora.scoring import grid_fit
+from sprite_lora.scoring.background import background, rim
+from sprite_lora.scoring.coarse import coarse
+from sprite_lora.scoring.collapse import alive, difference, sameness, spread
+from sprite_lora.scoring.copies import copied, distances, figure_mask
+from sprite_lora.scoring.detail import contours, detail
+from sprite_lora.scoring.layout import layout, leave_one_out
+from sprite_lora.scoring.ruler import Usual
+from sprite_lora.scoring.score_params import Lost
+from sprite_lora.scoring.stray import stray
+
+
+@pytest.fixture
+def cells():
+    return np.random.default_rng(3).integers(0, 256, (24, 24, 3)).astype(np.uint8)
+
+
+def reference_residual(lab, side, n):
+    """Cell by cell, in plain loops."""
+    left, means, kept = [], [], []
+    size = side // n
+    for row in range(n):
+        for column in range(n):
+            block = lab[row * size : (row + 1) * size, column * size : (column + 1) * size]
+            middle = [i for i in range(size) if abs((i + 0.5) / size - 0.5) <= 0.3]
+            inner = block[np.ix_(middle, middle)].reshape(-1, 3)
+            left += list(np.linalg.norm(inner - inner.mean(axis=0), axis=1))
+            means += [inner.mean(axis=0)] * len(inner)
+            kept.append(inner)
+    centre = np.concatenate(kept).mean(axis=0)
+    return np.mean(left) / np.linalg.norm(np.array(means) - centre, axis=1).mean()
+
+
+@pytest.mark.parametrize("size", [3, 8, 10])
+def test_residual_is_what_is_left_inside_cells(cells, size):
+    drawn = enlarge(cells, size) // 2 + np.random.default_rng(0).integers(0, 60, (24 * size, 24 * size, 3))
+    lab = oklab(drawn.astype(np.uint8))
+    assert grid_fit.residual(lab, 24) == pytest.approx(reference_residual(lab, 24 * size, 24), rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [2, 8, 24])
+def test_exact_enlargements_lie_on_the_grid(cells, size):
+    lab = oklab(enlarge(cells, size))
+    assert grid_fit.residual(lab, 24) == pytest.approx(0, abs=1e-12)
+    assert grid_fit.edges(lab, 24) == pytest.approx(1)
+    assert grid_fit.coherence(lab, 24) == pytest.approx(1)
+
+
+def test_half_a_cell_off_is_out_of_phase(cells):
+    lab = oklab(np.roll(enlarge(cells, 8), (4, 4), axis=(0, 1)))
+    assert grid_fit.coherence(lab, 24) == pytest.approx(-1)
+    assert grid_fit.edges(lab, 24) < 0
+
+
+def test_noise_is_on_the_grid_by_chance_only():
+    lab = oklab(np.random.default_rng(0).integers(0, 256, (192, 192, 3)).astype(np.uint8))
+    assert grid_fit.edges(lab, 24) == pytest.approx(0, abs=0.02)
+    assert grid_fit.coherence(lab, 24) == pytest.approx(0, abs=0.02)
+    assert grid_fit.residual(lab, 24) > 1
+
+
+def test_detail_and_stray_are_counted():
+    cells = np.zeros((4, 4, 3), dtype=np.uint8)
+    cells[1, 1] = 255
+    lab = oklab(cells)
+    assert detail(contours(lab, 0.03)) == pytest.approx(4 / 24)
+    assert stray(lab, 0.03) == pytest.approx(1 / 16)
+    cells[2, 2] = 255
+    assert stray(oklab(cells), 0.03) == 0, "diagonal neighbours belong together"
+
+
+def test_stray_in_the_corner_is_seen():
+    cells = np.zeros((4, 4, 3), dtype=np.uint8)
+    cells[0, 0] = 255
+    assert stray(oklab(cells), 0.03) == pytest.approx(1 / 16)
+
+
+@pytest.mark.parametrize("every", [2, 3, 4])
+def test_coarse_is_a_sprite_of_fewer_pixels(sprites, every):
+    sprite = next(iter(sprites.values()))
+    fine = coarse(contours(oklab(sprite), 0.03), 24)
+    large = enlarge(sprite[::every, ::every], every)
+    assert fine < 0.2
+    assert coarse(contours(oklab(large), 0.03), 24) == pytest.approx(1)
+    assert coarse(contours(oklab(np.roll(large, (1, 1), axis=(0, 1))), 0.03), 24) > 0.99, "whatever line it starts on"
+    half = np.where((np.arange(24) < 12)[:, None, None], large, sprite)
+    assert fine < coarse(contours(oklab(half), 0.03), 24) < 1
+
+
+def test_coarse_needs_contours():
+    assert coarse(np.zeros(2 * 24 * 23, dtype=bool), 24) == 0
+
+
+def test_layout_knows_place_not_colour():
+    random = np.random.default_rng(0)
+    places = random.random(1104) < 0.3
+    often = np.clip(places * 0.8 + 0.1, 0, 1)
+    assert layout(places, often) == pytest.approx(1)
+    assert abs(layout(random.random(1104) < 0.3, often)) < 0.1
+    assert layout(np.zeros(1104, dtype=bool), often) == 0
+    three = np.array([places, places, ~places])
+    assert leave_one_out(three)[2] == pytest.approx(-1)
+
+
+def test_palette_covering_counts_colours():
+    cells = np.zeros((10, 10, 3), dtype=np.uint8)
+    cells[0, :5] = (255, 0, 0)
+    cells[1, 0] = (0, 255, 0)
+    palette = palette_of(cells, 0.03)
+    assert palette.counts.tolist() == [94, 5, 1]
+    assert [palette.covering(share) for share in (0.94, 0.95, 0.99, 1)] == [1, 2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("pixel art, portrait, blue background", 1),
+        ("pixel art, portrait, solid green background", 0),
+        ("pixel art, portrait, blue hair", None),
+        ("pixel art, green to blue gradient background", 1),
+        ("pixel art, background", None),
+    ],
+)
+def test_background_word_against_colour(prompt, expected):
+    palette = palette_of(np.full((24, 24, 3), (60, 100, 220), dtype=np.uint8), 0.03)
+    found = background(palette, prompt, 0.02)
+    assert found is None if expected is None else found == pytest.approx(expected, abs=0.02)
+
+
+def test_background_is_soft_between_names():
+    """From a blue to a grey, the word `blue` fits less and less."""
+    fits = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        colour = np.rint(np.array([60, 100, 220]) * (1 - share) + np.array([128, 128, 128]) * share)
+        palette = palette_of(np.broadcast_to(colour, (24, 24, 3)).astype(np.uint8), 0.03)
+        fits.append(background(palette, "blue background", 0.02))
+    assert fits == sorted(fits, reverse=True)
+    assert fits[0] == 1
+    assert fits[-1] < 0.5
+
+
+def test_rim_leaves_the_figure_out():
+    cells = np.arange(24 * 24).reshape(24, 24)
+    found = rim(cells)
+    assert len(found) == len(set(found.tolist())) == 44
+    assert not set(found.tolist()) & set(cells[12:].reshape(-1).tolist())
+    assert not set(found.tolist()) & set(cells[2:, 1:-1].reshape(-1).tolist())
+
+
+def test_copies_see_the_figure_through_another_background():
+    sprite = np.zeros((24, 24, 3), dtype=np.uint8)
+    sprite[8:, 6:18] = (200, 150, 100)
+    palette = palette_of(sprite, 0.03)
+    figure = figure_mask(palette.cells, rim(palette.cells))
+    assert figure.sum() == 16 * 12
+    recoloured = np.where(figure[..., None], sprite, np.uint8(255))
+    lab, masks = oklab(sprite)[None], figure[None]
+    assert distances(oklab(recoloured), lab, masks, 0.05) == pytest.approx([0])
+    half = recoloured.copy()
+    half[8:, 6:12] = (0, 0, 255)
+    assert distances(oklab(half), lab, masks, 0.05) == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize(("distance", "expected"), [(0, 1), (0.1, 0.5), (0.2, 0), (0.9, 0)])
+def test_copied_falls_with_distance(distance, expected):
+    assert copied(distance, 0.2) == pytest.approx(expected)
+
+
+def test_collapse_guards():
+    flat = oklab(np.full((24, 24, 3), 90, dtype=np.uint8))
+    assert spread(flat) == 0
+    assert [alive(value, 0.1) for value in (0, 0.01, 0.03, 0.05, 0.2)] == pytest.approx([0, 0, 0.5, 1, 1])
+    assert difference(np.array([flat, flat, flat])) == 0
+    white = oklab(np.full((24, 24, 3), 255, dtype=np.uint8))
+    black = oklab(np.zeros((24, 24, 3), dtype=np.uint8))
+    assert difference(np.array([white, black, white])) == pytest.approx(2 / 3, abs=1e-6)
+    assert [sameness(value, 0.3) for value in (0, 0.05, 0.1, 0.4)] == pytest.approx([1, 0.5, 0, 0])
+
+
+@pytest.mark.parametrize(("value", "expected"), [(5, 1), (12, 1), (24, 0.5), (2.5, 0.5), (48, 0.25)])
+def test_usual_range_halves_with_each_doubling(value, expected):
+    assert Usual(5, 12).typical(value) == pytest.approx(expected)
+
+
+def test_every_metric_has_a_weight_and_every_weight_a_metric(sprites, ruler, score):
+    from sprite_lora.scoring.judge import judge
+    from sprite_lora.scoring.remarks import FAULTS
+    from sprite_lora.scoring.view import view
+
+    verdict = judge(view(next(iter(sprites.values())), "blue background", 24, score.tolerance), ruler, score)
+    assert set(verdict.worth) == set(FAULTS) == set(Lost.model_fields) - {"copies", "sameness"}

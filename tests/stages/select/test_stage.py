@@ -1,0 +1,75 @@
+"""The stage as it is run: the right file, byte for byte, with its record, or one clear message."""
+
+import json
+
+import pytest
+
+from sprite_lora.core.errors import SpriteLoraError
+from stages.select.__main__ import main
+
+
+def test_selected_file_is_the_checkpoint_byte_for_byte(project, epoch, capsys):
+    root = project([epoch(0, [1, 2]), epoch(1, [6, 7]), epoch(2, [8, 9]), epoch(3, [7, 8])])
+    main()
+    checkpoint = root / "outputs/checkpoints/punk-000002.safetensors"
+    assert (root / "outputs/selected/punk.safetensors").read_bytes() == checkpoint.read_bytes()
+    assert sorted(path.name for path in (root / "outputs/selected").iterdir()) == ["punk.safetensors", "record.json"]
+    found = json.loads((root / "reports/select.json").read_text())
+    assert (found["epoch"], found["runner_up"], found["margin"], found["gain"]) == (2, 3, 1.0, 7.0)
+    assert found["checkpoint"] == "punk-000002.safetensors"
+    record = json.loads((root / "outputs/selected/record.json").read_text())
+    assert record["selection"] == found
+    assert record["checkpoint"] == {"stage": "train", "epoch": 2}
+    assert "Epoch 2 scores 8.50 of 10" in capsys.readouterr().out
+
+
+def test_base_is_never_selected(project, epoch, capsys):
+    root = project([epoch(0, [9, 9]), epoch(1, [3, 3]), epoch(2, [2, 2])])
+    main()
+    assert json.loads((root / "reports/select.json").read_text())["epoch"] == 1
+    assert "warning: No epoch beats the untouched base" in capsys.readouterr().out
+
+
+def test_checkpoint_is_found_by_its_weights_not_by_its_name(project, epoch):
+    root = project([epoch(1, [6, 7]), epoch(2, [8, 9])])
+    folder = root / "outputs/checkpoints"
+    content = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / "punk.safetensors").write_bytes(content["punk-000001.safetensors"])
+    (folder / "punk-000001.safetensors").write_bytes(content["punk.safetensors"])
+    main()
+    assert (root / "outputs/selected/punk.safetensors").read_bytes() == content["punk.safetensors"]
+
+
+def test_equal_weights_are_told_apart_by_their_epoch(project, epoch):
+    """A learning rate of 0: every epoch holds the same tensors."""
+    same = [epoch(1, [6, 7]), epoch(2, [6, 7]), epoch(3, [6, 7])]
+    root = project([type(one)(one.number, one.mark, one.pictures, same[0].checkpoint) for one in same])
+    main()
+    assert json.loads((root / "reports/select.json").read_text())["checkpoint"] == "punk-000001.safetensors"
+
+
+def test_pictures_of_another_run_are_refused(project, epoch):
+    root = project([epoch(1, [6, 7]), epoch(2, [8, 9])])
+    (root / "outputs/checkpoints/punk.safetensors").unlink()
+    with pytest.raises(SpriteLoraError, match=r"no checkpoint in outputs/checkpoints drew the pictures of epoch 2"):
+        main()
+
+
+def test_all_collapsed_is_an_error_and_leaves_nothing(project, epoch):
+    root = project([epoch(0, [2, 2]), epoch(1, [0, 0]), epoch(2, [0, 0])])
+    with pytest.raises(SpriteLoraError, match="nothing to select: all 2 epochs score 0"):
+        main()
+    assert not (root / "outputs/selected").exists()
+
+
+def test_base_alone_is_an_error(project, epoch):
+    project([epoch(0, [2, 2])])
+    with pytest.raises(SpriteLoraError, match="only the untouched base was drawn"):
+        main()
+
+
+def test_no_scores_is_an_error(project, epoch):
+    root = project([epoch(1, [6, 7])])
+    (root / "reports/score.json").unlink()
+    with pytest.raises(SpriteLoraError, match=r"score\.json is not here"):
+        main()

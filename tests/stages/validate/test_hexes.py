@@ -1,0 +1,181 @@
+"""Codes and colour words against each other and against pixels."""
+
+import re
+
+import numpy as np
+import pytest
+from places import SHARED
+
+from sprite_lora.art.colour import parse_hex
+from sprite_lora.dataset.checks.codes import check_codes, check_colours, disagree, has_colour
+from sprite_lora.dataset.checks.limits import Gate
+from sprite_lora.dataset.checks.sprites import check_picture
+from sprite_lora.dataset.checks.words import read_caption
+
+
+@pytest.fixture
+def picture(tmp_path, gate, draw):
+    from PIL import Image
+
+    Image.fromarray(draw((48, 148, 72), 0)).save(tmp_path / "a.png")
+    return check_picture(tmp_path / "a.png", "a.png", gate, [])
+
+
+@pytest.mark.parametrize(
+    ("caption", "rules"),
+    [
+        ("hair (#aaaaaa), eyes (#bbbbbb)", []),
+        ("hair (#aaaaaa), eyes (#AAAAAA)", ["hex-shared"]),
+        ("hair (#aaaaaa), x, hair (#aaaaaa)", []),
+        ("hair (#aaaa)", ["hex-invalid"]),
+        ("hair (#aaaaag)", ["hex-invalid"]),
+        ("hair (#aaaaaaa)", ["hex-invalid"]),
+        ("take # 1", ["hex-invalid"]),
+        ("x, #aaaaaa", ["hex-unexplained"]),
+        ("hair (#aaaaaa), palette: #aaaaaa", []),
+        ("hair (#aaaaaa), palette: #aaaaaa, #aaaaaa", ["hex-duplicate"]),
+        ("palette: #aaaaaa, #aaaaaa", ["hex-duplicate", "hex-unexplained"]),
+        ("no codes", []),
+    ],
+)
+def test_codes(caption, rules):
+    found = []
+    check_codes(caption, "a.txt", found)
+    assert [case.rule for case in found] == rules
+
+
+def test_shared_names_both_features():
+    found = []
+    check_codes("pink hair (#aaaaaa), solid background (#aaaaaa)", "a.txt", found)
+    assert found[0].message == '#aaaaaa is said of "pink hair" and of "solid background"'
+
+
+@pytest.mark.parametrize(
+    ("caption", "rules"),
+    [
+        ("skin (#f0c09c)", []),
+        ("skin (#f0c09d)", ["hex-absent"]),
+        ("skin (#f0c09d), #f0c09d", ["hex-absent", "hex-absent"]),
+        ("solid green background", []),
+        ("solid pink background", ["background"]),
+        ("background (#309448)", []),
+        ("pink background (#309448)", ["background"]),
+        ("background (#f0c09c)", ["background"]),
+        ("pink to green gradient background", []),
+        ("checkered background", []),
+        ("green eyes (#30944a)", ["hex-absent"]),
+        ("green eyes (#309448)", []),
+        ("purple eyes (#309448)", ["hex-name"]),
+        ("purple or green eyes (#309448)", []),
+    ],
+)
+def test_against_pixels(caption, rules, picture):
+    found = []
+    check_colours(caption, check_codes(caption, "a.txt", []), picture, 0, "a.txt", found)
+    assert [case.rule for case in found] == rules
+
+
+def test_absent_names_the_nearest_and_counts_occurrences(picture):
+    found = []
+    check_colours("skin (#f0c09d), #f0c09d", check_codes("skin (#f0c09d)", "", []), picture, 0, "a.txt", found)
+    assert 'of "skin"' in found[0].message
+    assert "nearest is #f0c09c" in found[0].message
+    assert len({case.message for case in found}) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "tolerance", "there"), [("#f0c09c", 0, True), ("#f0c29a", 1, False), ("#f0c29a", 2, True)]
+)
+def test_tolerance_is_levels_per_channel(picture, code, tolerance, there):
+    assert has_colour(picture.colours, code, tolerance) is there
+
+
+def test_border_leaves_the_shoulders_out(picture):
+    assert picture.border == [((48, 148, 72), 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "code"),
+    [
+        ("medium grey shirt", "#000000"), ("light green eyes", "#4f2526"), ("dark brown hair", "#0083ef"),
+        ("black hair", "#fcfe66"), ("bright green eyes", "#dab9aa"), ("white lab coat", "#000000"),
+        ("blue lips", "#ccaf91"), ("silver hoop earrings", "#1a1a1a"), ("red hoodie", "#f9b391"),
+        ("purple anime cosplay style hair", "#968687"),
+    ],
+)  # fmt: skip
+def test_words_that_contradict_their_code(phrase, code):
+    """From the real captions."""
+    assert disagree([parse_hex(code)], phrase)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "code"),
+    [
+        ("dark brown hair", "#030500"), ("dark deep blue eyes", "#020107"), ("medium olive skin", "#dab9aa"),
+        ("medium black skin male", "#cd8658"), ("black girl with afro", "#ad7c5e"), ("hair", "#03dc73"),
+        ("light pale green eyes", "#dfeee0"), ("grey background", "#a0b1a6"), ("brown eyes", "#4f2526"),
+        ("pigmented blue collared shirt", "#081355"), ("red and white hat", "#f0f0f0"),
+        ("burnt orange jacket", "#884b2e"), ("black suit", "#343839"), ("golden earrings", "#d4a840"),
+    ],
+)  # fmt: skip
+def test_words_that_pass(phrase, code):
+    assert not disagree([parse_hex(code)], phrase)
+
+
+COLLISION = re.compile(r'hair".*background"|background".*hair"', re.IGNORECASE)
+
+TABLE = {
+    "2025-11-09T1034": (0, 0, 0, 89, 89, 0, 0),
+    "2025-11-09T1413": (0, 0, 0, 0, 0, 0, 0),
+    "2025-11-09T1928": (203, 73, 0, 4, 2, 199, 70),
+    "2025-11-09T2331": (203, 127, 0, 2, 1, 200, 70),
+    "2025-11-10T0055": (203, 203, 12, 1, 1, 198, 67),
+    "2025-11-10T1313": (203, 203, 25, 1, 1, 202, 67),
+    "2025-11-10T1714": (33, 0, 0, 0, 0, 0, 0),
+    "2025-11-10T2012": (80, 0, 0, 0, 0, 0, 0),
+}
+"""Files over 75, 150, 225 tokens; absent hexes, their files; files with a shared hex, between hair and background.
+
+Counted independently (shared/real/README.md), but for lad_018_mandarin in the third and fourth row: there `light
+skin with whit efacial hair` stands twice, with #c2e19e and with #fec09c, and #c2e19e is said of `light pale green
+background` too. A count that keeps one code per phrase misses it (198 and 69, 199 and 69).
+"""
+
+
+@pytest.fixture(scope="module")
+def real_pictures():
+    if not (SHARED / "real/images").is_dir():
+        pytest.skip("../shared/real is not here")
+    gate = Gate(24, (255, 255, 255), (), 0, None, None, None)
+    paths = sorted((SHARED / "real/images").glob("*.png"))
+    return {path.stem: check_picture(path, path.name, gate, []) for path in paths}
+
+
+@pytest.mark.parametrize("version", TABLE)
+def test_real_captions(version, clip, real_pictures):
+    found, texts = [], []
+    for stem, picture in real_pictures.items():
+        texts.append(read_caption(SHARED / "real/captions" / version / f"{stem}.txt", stem, found))
+        check_colours(texts[-1], check_codes(texts[-1], stem, found), picture, 0, stem, found)
+    counts = clip.counts(texts)
+    absent = [case.file for case in found if case.rule == "hex-absent"]
+    shared = [case for case in found if case.rule == "hex-shared"]
+    collisions = [case for case in shared if COLLISION.search(case.message)]
+    counted = (
+        *(sum(count > limit for count in counts) for limit in (75, 150, 225)),
+        len(absent),
+        *(len(set(files)) for files in (absent, [case.file for case in shared], [case.file for case in collisions])),
+    )
+    assert counted == TABLE[version]
+
+
+def test_pixels_of_real_sprites_are_exact(gate):
+    if not (SHARED / "real/images").is_dir():
+        pytest.skip("../shared/real is not here")
+    stray = {"lady_012_parasite": 1, "lady_030_grass": 43, "lady_031_paprika": 43}
+    for path in [SHARED / f"real/images/{stem}.png" for stem in (*stray, "lad_001_carbon", "lady_000_lemon")]:
+        found = []
+        picture = check_picture(path, path.stem, gate, found)
+        assert np.shape(picture.cells) == (24, 24, 3)
+        expected = [f"{stray[path.stem]} of 331776 pixels"] if path.stem in stray else []
+        assert [case.message[: len(expected[0])] for case in found if case.rule == "off-grid-pixels"] == expected

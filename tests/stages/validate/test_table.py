@@ -1,0 +1,71 @@
+"""The table on a terminal with colours, on a narrow one, and in a log."""
+
+import io
+
+from places import ROOT
+from rich.console import Console
+
+from sprite_lora.dataset.checks.finding import Found, arrange
+from sprite_lora.dataset.checks.rules import FIXED, REPAIRABLE, RULES
+from stages.validate.table import print_findings
+
+CASES = [
+    Found("hex-shared", f"captions/{number}.txt", '#ff0080 is said of "hair" and of "lips"') for number in range(5)
+]
+CASES += [Found("transparent", "data/a.png", "1 of 576 pixels are not opaque")]
+
+
+def printed(every=False, severity=None, **options):
+    file = io.StringIO()
+    print_findings(arrange(CASES, severity or {}), Console(file=file, **options), every)
+    return file.getvalue()
+
+
+def test_swatches_only_where_colours_show():
+    assert "\x1b[48;2;255;0;128m  \x1b[0m #ff0080" in printed(force_terminal=True, color_system="truecolor", width=100)
+    assert "\x1b" not in printed(width=100)
+
+
+def test_counts_first_then_cases():
+    lines = printed(width=100).splitlines()
+    assert lines[0].split() == ["rule", "severity", "findings", "files", "what"]
+    assert lines[1].split()[:4] == ["hex-shared", "error", "5", "5"]
+    assert lines[2].split()[:4] == ["transparent", "info", "1", "1"]
+    assert sum(line.startswith("  captions/") for line in lines) == 3
+    assert "  ... and 2 more: python -m stages.validate --all" in lines
+    assert sum(line.startswith("  captions/") for line in printed(every=True, width=100).splitlines()) == 5
+
+
+def test_a_narrow_terminal_keeps_names_and_numbers():
+    lines = printed(width=45).splitlines()
+    assert lines[0].startswith("rule         severity  findings  files")
+    assert any(line == '  captions/0.txt: #ff0080 is said of "hair" and of "lips"' for line in lines), "never wrapped"
+
+
+def test_severity_decides_the_order():
+    lines = printed(severity={"hex-shared": "info", "transparent": "warning"}, width=100).splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == ["transparent", "hex-shared"]
+
+
+def test_nothing_found_prints_nothing():
+    file = io.StringIO()
+    print_findings(arrange([], {}), Console(file=file), False)
+    assert file.getvalue() == ""
+
+
+def test_every_rule_is_described():
+    for rule, described in RULES.items():
+        assert rule == rule.lower().replace(" ", "-")
+        assert described.severity in ("error", "warning", "info")
+        assert described.title
+        assert described.hint[0].islower(), rule
+    assert RULES.keys() >= FIXED | REPAIRABLE
+    assert all(RULES[rule].severity == "error" for rule in FIXED)
+
+
+def test_every_rule_in_the_code_is_in_the_list():
+    import re
+
+    files = [*(ROOT / "stages/validate").glob("*.py"), *(ROOT / "sprite_lora/dataset/checks").glob("*.py")]
+    used = {rule for path in files for rule in re.findall(r'Found\(\s*"([a-z0-9-]+)"', path.read_text())}
+    assert used <= RULES.keys()

@@ -1,0 +1,1 @@
+"""Take stock of what trainings left behind."""

@@ -1,0 +1,49 @@
+"""Say which stages an edit of the code concerns: `sprite-lora code`.
+
+Compares the code as it is now with reports/code/<stage>.json, module by module. `--write` writes those files; the DVC
+stage `code` runs `python -m tools.code --write`, and every other stage depends on its own file.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from sprite_lora.core.code import ROOT, script_hash, stage_code
+from sprite_lora.core.errors import SpriteLoraError, run
+from sprite_lora.core.files import write_json
+from sprite_lora.core.params import Paths
+
+STAGES = ("validate", "package", "train", "sample", "score", "select", "finish", "report")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="sprite-lora code", description="Which stages does an edit concern?")
+    parser.add_argument("--write", action="store_true", help="write reports/code/<stage>.json")
+    options = parser.parse_args()
+    for stage in STAGES:
+        code = code_of(stage)
+        if options.write:
+            write_json(Paths.code / f"{stage}.json", code)
+        elif changed := differences(Paths.code / f"{stage}.json", code):
+            print(f"{stage}: {', '.join(changed)}")
+
+
+def code_of(stage: str) -> dict[str, str]:
+    """Module or file to its hash. The Snakefile is part of `sample`."""
+    code = stage_code(stage)
+    return code | {"Snakefile": script_hash(ROOT / "Snakefile")} if stage == "sample" else code
+
+
+def differences(written: Path, code: dict[str, str]) -> list[str]:
+    """Modules and files that changed, came or went since `written`. Raises SpriteLoraError where it can't be read."""
+    if not written.is_file():
+        return ["it has not run yet"]
+    try:
+        before: dict[str, str] = json.loads(written.read_text(encoding="utf-8"))
+    except ValueError:
+        raise SpriteLoraError(f"{written} is not JSON", "run: dvc repro -f code") from None
+    return sorted(name for name in before.keys() | code.keys() if before.get(name) != code.get(name))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,232 @@
+"""Where facts come from: params files, history files, checkpoints, Git revisions, DVC experiments, the working tree."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml.error import YAMLError
+
+from sprite_lora.core.code import code_hash
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.params import FILE, Paths, parse
+from sprite_lora.core.record import METADATA_KEY, base_hash, versions
+from sprite_lora.dataset.caption import first_line
+from sprite_lora.kohya.effective import resolve
+from sprite_lora.kohya.metadata import flags, tag_frequency
+from sprite_lora.lora.header import read_header
+from sprite_lora.lora.layout import Module, family, read_modules
+from sprite_lora.results.run_facts import CODE, Base, Captions, RunFacts, from_params, from_record
+from tools.drift.history import facts, is_history, read_history, read_yaml
+
+PRECISIONS = {"F64": "fp64", "F32": "fp32", "F16": "fp16", "BF16": "bf16"}
+
+
+def read_facts(what: str | None, captions: Path | None) -> RunFacts:
+    """Facts of what an argument of `drift` names; None is the working tree.
+
+    `captions`: a folder of caption versions for history files. Raises SpriteLoraError where nothing fits.
+    """
+    if what is None:
+        return _params_file(FILE, "working tree")
+    path = Path(what)
+    if path.is_dir() and (path / FILE).is_file():
+        return _params_file(path / FILE, what)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        content = read_yaml(path)
+        return facts(read_history(path, content), path, captions) if is_history(content) else _params_file(path, what)
+    if path.is_file():
+        return _checkpoint(path)
+    return _revision(what)
+
+
+def _params_file(path: Path, name: str) -> RunFacts:
+    content = read_yaml(path)
+    if not isinstance(content, Mapping) or "train" not in content:
+        raise SpriteLoraError(f"{path} holds no section `train`", "params files and history files are compared")
+    folder = path.parent / str(_paths(content).get("regularisation"))
+    pictures = sum(1 for _ in folder.rglob("*.png")) if folder.is_dir() else 0
+    captions, family_name = _captions_beside(path, content), _family(path.parent, content)
+    found = from_params(content, name, f"{path}", captions, family_name, pictures)
+    if path != FILE:
+        return found
+    base = Path(found.base.name) if found.base.name else None
+    code = {CODE: code_hash("train")} if Path("dvc.yaml").is_file() else {}
+    return replace(
+        found,
+        base=replace(found.base, path=base if base and base.exists() else None),
+        software={**found.software, **code, **versions()},
+    )
+
+
+def with_base_hash(found: RunFacts, other: RunFacts) -> RunFacts:
+    """The facts with the hash of the base as it lies in the working tree, if the other side has one to hold it to."""
+    if found.base.path is None or other.base.sha256 is None:
+        return found
+    return replace(found, base=replace(found.base, sha256=base_hash(found.base.path)))
+
+
+def _paths(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    paths = content.get("paths")
+    return paths if isinstance(paths, Mapping) else {}
+
+
+def _captions_beside(path: Path, content: Mapping[str, Any]) -> Captions | None:
+    """The captions that the file's paths name, from its own folder or, for a preset, from where one stands."""
+    folder = _paths(content).get("captions")
+    if folder is None:
+        return None
+    for here in (path.parent / str(folder), Path(str(folder))):
+        if here.is_dir():
+            return _captions({file.stem: file.read_bytes() for file in here.glob("*.txt")}, here.as_posix())
+    return None
+
+
+def _captions(contents: Mapping[str, bytes], version: str) -> Captions:
+    texts = {stem: first_line(text.decode("utf-8", "replace")) for stem, text in sorted(contents.items())}
+    return Captions(texts=texts, version=version)
+
+
+def _family(root: Path, content: Mapping[str, Any]) -> str | None:
+    """Family of the base that `paths.base` names, by the width of text that its U-Net reads."""
+    base = _paths(content).get("base")
+    config = next((file for here in (root, Path()) if (file := here / str(base) / "unet/config.json").is_file()), None)
+    if config is None:
+        return None
+    width = json.loads(config.read_text(encoding="utf-8")).get("cross_attention_dim")
+    return {768: "sd_v1", 1024: "sd_v2", 2048: "sdxl_base_v1-0"}.get(width)
+
+
+def _checkpoint(path: Path) -> RunFacts:
+    """A LoRA file: our record where it has one, else kohya's metadata, and what its tensors show."""
+    header = read_header(path)
+    modules, _ = read_modules(header.tensors)
+    if not modules:
+        raise SpriteLoraError(f"{path} is no LoRA", "python -m tools.identify says what it is")
+    base, _ = family(modules)
+    known = None if base == "unknown" else base
+    if METADATA_KEY in header.metadata:
+        record = _record(path, header.metadata[METADATA_KEY])
+        counts = flags(header.metadata)
+        images, regular = counts.get("num_train_images"), counts.get("num_reg_images", 0)
+        found = from_record(record, path.name, f"{path}: our record", known, images, regular)
+        return _with_tags(found, header.metadata)
+    given = flags(header.metadata)
+    given |= {"save_precision": _precision(modules), "network_train_unet_only": _trains_only(modules, "unet")}
+    given["network_train_text_encoder_only"] = _trains_only(modules, "text")
+    ranks = {module.rank for module in modules}
+    if len(ranks) == 1:
+        given["network_dim"] = ranks.pop()
+    metadata = header.metadata
+    by_kohya = "ss_network_module" in metadata
+    trainer = f"kohya {metadata.get('ss_sd_scripts_commit_hash', '')[:10]}".strip()
+    stated = metadata.get("ss_new_sd_model_hash", "")
+    frequency = tag_frequency(metadata) or None
+    certainty = "record" if frequency else "unknown"
+    return RunFacts(
+        name=path.name,
+        source=f"{path}: " + ("kohya's metadata" if by_kohya else "its tensors alone"),
+        settings=resolve(given, unlisted="unknown", sdxl=base.startswith("sdxl")),
+        base=Base(metadata.get("ss_sd_model_name"), known, stated if len(stated) == 64 else None),
+        captions=Captions(tags=frequency, version="the tags that it counts", certainty=certainty),
+        software={"trainer": trainer} if by_kohya else {},
+    )
+
+
+def _record(path: Path, text: str) -> dict[str, Any]:
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise SpriteLoraError(f"{path}: its `{METADATA_KEY}` metadata is no record", "the file was changed since")
+    return record
+
+
+def _with_tags(found: RunFacts, metadata: Mapping[str, str]) -> RunFacts:
+    """The record's facts with the counts of tags that kohya's metadata holds beside it."""
+    return replace(found, captions=replace(found.captions, tags=tag_frequency(metadata) or None))
+
+
+def _precision(modules: list[Module]) -> str:
+    return "+".join(sorted({PRECISIONS.get(dtype, dtype) for module in modules for dtype in module.dtypes}))
+
+
+def _trains_only(modules: list[Module], component: str) -> bool:
+    return all(module.component.startswith(component) for module in modules)
+
+
+def _revision(what: str) -> RunFacts:
+    """params.yaml and the captions at a Git revision, or of a DVC experiment by its name."""
+    commit = _commit(what)
+    if commit is None:
+        raise SpriteLoraError(
+            f"{what!r} is no file here, no Git revision and no DVC experiment",
+            "params files, history files, checkpoints, revisions and experiments (dvc exp show) are compared",
+        )
+    params = _git("show", f"{commit}:./{FILE}")
+    if params is None:
+        raise SpriteLoraError(f"{what}: {FILE} is not in that revision")
+    try:
+        content = parse(params)
+    except YAMLError as error:
+        raise SpriteLoraError(f"{what}: {FILE} is not valid YAML there: {error}") from None
+    if not isinstance(content, Mapping) or "train" not in content:
+        raise SpriteLoraError(f"{what}: {FILE} holds no section `train` there")
+    source = f"{FILE} at {commit[:10]}"
+    folder = f"./{_paths(content).get('regularisation')}/"
+    pictures = (_git("ls-tree", "-r", "--name-only", commit, folder) or b"").count(b".png\n")
+    captions, family_name = _captions_at(commit, content), _family(Path(), content)
+    return from_params(content, what, source, captions, family_name, pictures)
+
+
+def _commit(what: str) -> str | None:
+    """The commit of a revision, else of the experiment of that name (DVC keeps them under refs/exps)."""
+    found = None if what.startswith("-") else _git("rev-parse", "--verify", "--quiet", f"{what}^{{commit}}")
+    if found is None:
+        refs = (_git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps") or b"").decode().splitlines()
+        named = [line.split() for line in refs if line.split()[0].rsplit("/", 1)[-1] == what]
+        return named[-1][1] if named else None
+    return found.decode().strip()
+
+
+def _captions_at(commit: str, content: Mapping[str, Any]) -> Captions | None:
+    """The caption folder as the revision holds it; what `validate` wrote there where the folder is not in Git."""
+    paths = _paths(content)
+    if "captions" not in paths:
+        return None
+    folder = str(paths.get("captions"))
+    listing = (_git("ls-tree", "-z", commit, f"./{folder}/") or b"").decode("utf-8", "replace")
+    entries = [entry.split("\t", 1) for entry in listing.split("\0") if entry.endswith(".txt")]
+    if entries:
+        digests = [about.split()[2] for about, _ in entries]
+        contents = _blobs(digests)
+        texts = {Path(name).stem: text for (_, name), text in zip(entries, contents, strict=True)}
+        return _captions(texts, f"{folder} at {commit[:10]}")
+    report = _git("show", f"{commit}:./{paths.get('reports', Paths.reports)}/captions.json")
+    if report is None:
+        return None
+    texts = {str(stem): str(text).encode() for stem, text in json.loads(report).items()}
+    return _captions(texts, f"captions.json at {commit[:10]}")
+
+
+def _blobs(digests: list[str]) -> list[bytes]:
+    output = _git("cat-file", "--batch", given="".join(f"{digest}\n" for digest in digests).encode()) or b""
+    contents, at = [], 0
+    for _ in digests:
+        end = output.index(b"\n", at)
+        size = int(output[at:end].split()[2])
+        contents.append(output[end + 1 : end + 1 + size])
+        at = end + 1 + size + 1
+    return contents
+
+
+def _git(*arguments: str, given: bytes | None = None) -> bytes | None:
+    """Output of a git command in the working folder; None where it fails."""
+    try:
+        result = subprocess.run(["git", *arguments], input=given, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise SpriteLoraError("git is not installed", "revisions and experiments are read through it") from None
+    return result.stdout if result.returncode == 0 else None
