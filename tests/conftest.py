@@ -13,14 +13,6 @@ settings.register_profile("project", deadline=None, derandomize=True, suppress_h
 settings.load_profile("project")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """A file's tests share one process and its fixtures; so do all tests on the short run of the pipeline."""
-    for item in items:
-        group = "short run" if "short_run" in getattr(item, "fixturenames", ()) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 def _text(kind, hidden, projection):
     from transformers import CLIPTextConfig
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 from places import ROOT
 
 SHORT_SPRITES = 12
@@ -97,11 +98,22 @@ def shorten(project: Project) -> None:
 
 
 @pytest.fixture(scope="session")
-def short_run(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def short_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
     """A clone after `dvc repro`, committed. Shared: a test that changes it takes a `.copy()` first.
 
-    Each stage process also notes which keys of params.yaml it read (see tracer/sitecustomize.py).
+    The first process of pytest-xdist that needs it makes it, and each takes a copy: DVC locks the folder it works in.
     """
+    if worker_id == "master":
+        return _run_short(tmp_path_factory)
+    shared = tmp_path_factory.getbasetemp().parent / "short run"
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            _run_short(tmp_path_factory).root.rename(shared)
+    return Project(shared).copy(tmp_path_factory.mktemp("short") / "copy")
+
+
+def _run_short(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Each stage process also notes which keys of params.yaml it read (see tracer/sitecustomize.py)."""
     project = clone(tmp_path_factory.mktemp("short"))
     shorten(project)
     project.commit("start")

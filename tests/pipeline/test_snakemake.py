@@ -22,6 +22,9 @@ from sprite_lora.lora.file import write_lora
 from sprite_lora.lora.network import LoRANetwork, ranks_for
 from sprite_lora.results.picture import read_record
 
+PATIENCE = 240
+"""Seconds after which a test that waits for an event gives up."""
+
 SAMPLE = ("snakemake", "--cores", "1", "sample_epoch")
 MANIFEST = {
     "folder": "1_punk",
@@ -173,38 +176,51 @@ def test_failing_stage_is_heard_on_the_terminal(drawable, pretender):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_orphan_with_older_params_spoils_nothing(drawable):
-    """Snakemake alone is killed, its sampler draws on; meanwhile the params change and the outputs are drawn anew."""
+def test_orphan_with_older_params_spoils_nothing(drawable, tmp_path):
+    """Snakemake alone is killed, its sampler lives on; meanwhile the params change and the outputs are drawn anew.
+
+    The orphan is held still until the second run says that it waits for it, so no machine is too slow or too fast.
+    """
     drawable.edit(sample__steps=150)
-    first = subprocess.Popen(
-        SAMPLE, cwd=drawable.root, env=drawable.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
+    said = tmp_path / "said"
+    runs = [_start(drawable, tmp_path / "first")]
     try:
-        deadline = time.monotonic() + 120
-        while not drawable.pictures():
-            assert time.monotonic() < deadline, "no picture in 120 s"
-            time.sleep(0.05)
-        orphans = [
-            process
-            for process in psutil.Process(first.pid).children(recursive=True)
-            if "stages.sample" in process.cmdline()
-        ]
-        assert len(orphans) == 1
-        first.kill()
-        first.wait()
-        assert orphans[0].is_running()
+        _wait_for(drawable.pictures, runs[0])
+        children = psutil.Process(runs[0].pid).children(recursive=True)
+        (orphan,) = [process for process in children if "stages.sample" in process.cmdline()]
+        orphan.suspend()
+        runs[0].kill()
+        runs[0].wait()
 
         drawable.run("rm", "-r", "outputs/samples")  # as DVC does before it runs a stage
         drawable.edit(sample__steps=2)
-        done = drawable.run(*SAMPLE)
-        assert "is being drawn by another process; waiting" in done.stdout
-        assert not orphans[0].is_running()
+        runs.append(_start(drawable, said))
+        _wait_for(lambda: "is being drawn by another process; waiting" in said.read_text(), runs[1])
+        orphan.resume()
+        assert runs[1].wait(PATIENCE) == 0, said.read_text()
+        assert not orphan.is_running()
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(first.pid, signal.SIGKILL)
+        for run in runs:
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
     files = [path for path in (drawable.root / "outputs/samples").rglob("*") if path.is_file()]
     assert len(files) == 6
     for path in files:
         Image.open(path).load()
         assert read_record(path)["steps"] == 2
+
+
+def _start(project, output: Path) -> subprocess.Popen:
+    with output.open("w") as file:
+        return subprocess.Popen(
+            SAMPLE, cwd=project.root, env=project.environment(), stdout=file, stderr=file, start_new_session=True
+        )
+
+
+def _wait_for(condition, run: subprocess.Popen) -> None:
+    """Until it holds; fails where the process ends before, or after PATIENCE seconds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert run.poll() is None, "it ended too early"
+        assert time.monotonic() < end, f"waited {PATIENCE} s"
+        time.sleep(0.05)
