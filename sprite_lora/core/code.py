@@ -21,7 +21,7 @@ from sprite_lora.core.files import sha256, sha256_set, sha256_text
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds `sprite_lora/` and `stages/`."""
 
-PACKAGES = ("sprite_lora", "stages")
+PACKAGES = ("sprite_lora", "stages", "tools", "demo")
 
 REGISTRY_NAME = "REGISTRY"
 """What a registry is called in its module."""
