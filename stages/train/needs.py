@@ -42,7 +42,7 @@ def ignored_settings(params: Train, base: BaseModel) -> list[str]:
         needs = [(needed, allowed) for needed, allowed in FLAGS[name].needs if needed in values]
         met = not needs or any(holds(values[needed], allowed) for needed, allowed in needs)
         without = " or ".join(in_words(needed, allowed) for needed, allowed in needs)
-        cases.append((not met and value != FLAGS[name].default, f"{name}: does nothing without {without}"))
+        cases.append((not met and value not in (None, FLAGS[name].default), f"{name}: does nothing without {without}"))
     return [f"train.{message}" for ignored, message in cases if ignored]
 
 
