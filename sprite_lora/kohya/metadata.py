@@ -30,6 +30,21 @@ CONSTANTS = {"None": None, "null": None, "True": True, "False": False}
 
 PREDICTION = {"sd_v1_v": True, "sd_v2_v": True, "sd_v1": False, "sd_v2": False}
 
+NO_CLOCK = {"ss_training_started_at": "0.0", "ss_training_finished_at": "0.0", "modelspec.date": "1970-01-01T00:00:00"}
+"""Constants: a clock in the file would change its bytes at each run. The times are in logs/train."""
+
+NO_BUCKETS = {"ss_bucket_info": "null", "ss_min_bucket_reso": "None", "ss_max_bucket_reso": "None"}
+"""What sd-scripts writes while `enable_bucket` is off; `flags` reads no sizes then."""
+
+NO_CHECKOUT = {"ss_sd_scripts_commit_hash": "(unknown)"}
+"""sd-scripts' value where it runs outside of a Git checkout."""
+
+ARCHITECTURES = {
+    "sd_v1": "stable-diffusion-v1/lora",
+    "sd_v2": "stable-diffusion-v2-512/lora",
+    "sdxl_base_v1-0": "stable-diffusion-xl-v1-base/lora",
+}
+
 
 def read_value(text: str) -> Any:
     """A value as sd-scripts wrote it with `str()`: None, bool, number, or text."""
@@ -121,21 +136,6 @@ def tag_frequency(metadata: Mapping[str, str]) -> dict[str, int]:
             if type(count) is int:
                 counts[tag.strip()] = counts.get(tag.strip(), 0) + count
     return counts
-
-
-NO_CLOCK = {"ss_training_started_at": "0.0", "ss_training_finished_at": "0.0", "modelspec.date": "1970-01-01T00:00:00"}
-"""Constants: a clock in the file would change its bytes at each run. The times are in logs/train."""
-
-NO_BUCKETS = {"ss_bucket_info": "null", "ss_min_bucket_reso": "None", "ss_max_bucket_reso": "None"}
-"""What sd-scripts writes while `enable_bucket` is off; `flags` reads no sizes then."""
-
-NO_CHECKOUT = {"ss_sd_scripts_commit_hash": "(unknown)"}
-
-ARCHITECTURES = {
-    "sd_v1": "stable-diffusion-v1/lora",
-    "sd_v2": "stable-diffusion-v2-512/lora",
-    "sdxl_base_v1-0": "stable-diffusion-xl-v1-base/lora",
-}
 
 
 @dataclass(frozen=True)
