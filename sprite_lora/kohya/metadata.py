@@ -1,52 +1,49 @@
-"""What kohya's metadata (`ss_*`) says of a training, in the words of kohya's own flags.
+"""What a file's metadata says of a training: kohya's keys (`ss_*`, `modelspec.*`), read and written.
 
 Keys: sd-scripts train_network.py (`metadata = {...}` and the save hook). All values are text; `None` is written out.
+Which flag stands under which key is said by the flags' rows.
 """
 
+import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-FLAGS = {
-    "ss_learning_rate": "learning_rate", "ss_text_encoder_lr": "text_encoder_lr", "ss_unet_lr": "unet_lr",
-    "ss_gradient_checkpointing": "gradient_checkpointing",
-    "ss_gradient_accumulation_steps": "gradient_accumulation_steps", "ss_max_train_steps": "max_train_steps",
-    "ss_num_epochs": "max_train_epochs", "ss_lr_warmup_steps": "lr_warmup_steps", "ss_lr_scheduler": "lr_scheduler",
-    "ss_network_module": "network_module", "ss_network_dim": "network_dim", "ss_network_alpha": "network_alpha",
-    "ss_network_dropout": "network_dropout", "ss_mixed_precision": "mixed_precision", "ss_full_fp16": "full_fp16",
-    "ss_clip_skip": "clip_skip", "ss_max_token_length": "max_token_length", "ss_cache_latents": "cache_latents",
-    "ss_seed": "seed", "ss_lowram": "lowram", "ss_noise_offset": "noise_offset",
-    "ss_multires_noise_iterations": "multires_noise_iterations",
-    "ss_multires_noise_discount": "multires_noise_discount", "ss_adaptive_noise_scale": "adaptive_noise_scale",
-    "ss_zero_terminal_snr": "zero_terminal_snr", "ss_max_grad_norm": "max_grad_norm",
-    "ss_caption_dropout_rate": "caption_dropout_rate", "ss_caption_tag_dropout_rate": "caption_tag_dropout_rate",
-    "ss_prior_loss_weight": "prior_loss_weight", "ss_min_snr_gamma": "min_snr_gamma",
-    "ss_scale_weight_norms": "scale_weight_norms", "ss_ip_noise_gamma": "ip_noise_gamma",
-    "ss_debiased_estimation": "debiased_estimation_loss",
-    "ss_noise_offset_random_strength": "noise_offset_random_strength", "ss_loss_type": "loss_type",
-    "ss_huber_schedule": "huber_schedule", "ss_huber_c": "huber_c", "ss_fp8_base": "fp8_base",
-    "ss_resize_interpolation": "resize_interpolation", "ss_num_reg_images": "num_reg_images",
-    "ss_batch_size_per_device": "train_batch_size", "ss_resolution": "resolution", "ss_color_aug": "color_aug",
-    "ss_flip_aug": "flip_aug", "ss_random_crop": "random_crop", "ss_shuffle_caption": "shuffle_caption",
-    "ss_enable_bucket": "enable_bucket", "ss_bucket_no_upscale": "bucket_no_upscale",
-    "ss_min_bucket_reso": "min_bucket_reso", "ss_max_bucket_reso": "max_bucket_reso", "ss_keep_tokens": "keep_tokens",
-}  # fmt: skip
+from sprite_lora.core.files import canonical_json
+from sprite_lora.core.record import METADATA_KEY
+from sprite_lora.dataset.manifest import Manifest
+from sprite_lora.kohya.train_params import FLAGS, Train
+
+KEYS = {row.metadata: name for name, row in FLAGS.items() if row.metadata and row.group}
 """Metadata key to flag, where the value is the flag's."""
 
-PER_DATASET = {
-    "batch_size_per_device": "train_batch_size", "resolution": "resolution", "enable_bucket": "enable_bucket",
-    "bucket_no_upscale": "bucket_no_upscale", "min_bucket_reso": "min_bucket_reso",
-    "max_bucket_reso": "max_bucket_reso",
-}  # fmt: skip
+PER_DATASET = {row.dataset: name for name, row in FLAGS.items() if row.dataset}
 """Keys of one entry of `ss_datasets` to flags (a run with --dataset_config)."""
 
-PER_SUBSET = {"shuffle_caption": "shuffle_caption", "keep_tokens": "keep_tokens", "flip_aug": "flip_aug",
-              "color_aug": "color_aug", "random_crop": "random_crop", "num_repeats": "num_repeats"}  # fmt: skip
+PER_SUBSET = {row.subset: name for name, row in FLAGS.items() if row.subset}
 
 CONSTANTS = {"None": None, "null": None, "True": True, "False": False}
 
 PREDICTION = {"sd_v1_v": True, "sd_v2_v": True, "sd_v1": False, "sd_v2": False}
+
+NO_CLOCK = {"ss_training_started_at": "0.0", "ss_training_finished_at": "0.0", "modelspec.date": "1970-01-01T00:00:00"}
+"""Constants: a clock in the file would change its bytes at each run. The times are in logs/train."""
+
+NO_BUCKETS = {"ss_bucket_info": "null", "ss_min_bucket_reso": "None", "ss_max_bucket_reso": "None"}
+"""What sd-scripts writes while `enable_bucket` is off; `flags` reads no sizes then."""
+
+NO_CHECKOUT = {"ss_sd_scripts_commit_hash": "(unknown)"}
+"""sd-scripts' value where it runs outside of a Git checkout."""
+
+ARCHITECTURES = {
+    "sd_v1": "stable-diffusion-v1/lora",
+    "sd_v2": "stable-diffusion-v2-512/lora",
+    "sdxl_base_v1-0": "stable-diffusion-xl-v1-base/lora",
+}
 
 
 def read_value(text: str) -> Any:
@@ -72,7 +69,7 @@ def read_json(metadata: Mapping[str, str], key: str) -> Any:
 
 def flags(metadata: Mapping[str, str]) -> dict[str, Any]:
     """Flags that the metadata records, None where it records `not given`; empty for a file without `ss_*` keys."""
-    found = {flag: read_value(metadata[key]) for key, flag in FLAGS.items() if key in metadata}
+    found = {flag: read_value(metadata[key]) for key, flag in KEYS.items() if key in metadata}
     if "min_bucket_reso" in found and not found.get("enable_bucket"):
         found.pop("min_bucket_reso")
         found.pop("max_bucket_reso", None)
@@ -139,3 +136,107 @@ def tag_frequency(metadata: Mapping[str, str]) -> dict[str, int]:
             if type(count) is int:
                 counts[tag.strip()] = counts.get(tag.strip(), 0) + count
     return counts
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a file says of its training beside the params, the data and the record."""
+
+    family: str
+    """The base model's, kohya's `ss_base_model_version`."""
+    base: Path
+    optimizer: str
+    """As kohya writes it: `torch.optim.adamw.AdamW(weight_decay=0.1)`."""
+    batches_per_epoch: int
+    steps: int
+    regularisation: dict[str, dict[str, int]]
+    """kohya's `ss_reg_dataset_dirs`."""
+
+
+def file_metadata(params: Train, manifest: Manifest, record: dict[str, Any], training: Training) -> dict[str, str]:
+    """All keys that do not change from epoch to epoch."""
+    captions = [item.caption for item in manifest.items]
+    regular = training.regularisation
+    return {
+        **_flag_values(params),
+        **NO_CLOCK,
+        **NO_BUCKETS,
+        **NO_CHECKOUT,
+        **_model(params, manifest, training, record["base"]),
+        "ss_session_id": str(int(record["fingerprint"][:8], 16)),
+        "ss_num_train_images": str(len(manifest.items) * manifest.num_repeats),
+        "ss_num_reg_images": str(sum(folder["n_repeats"] * folder["img_count"] for folder in regular.values())),
+        "ss_num_batches_per_epoch": str(training.batches_per_epoch),
+        "ss_max_train_steps": str(training.steps),
+        "ss_total_batch_size": str(params.train_batch_size * params.num_processes * params.gradient_accumulation_steps),
+        "ss_resolution": str((manifest.resolution, manifest.resolution)),
+        "ss_optimizer": training.optimizer,
+        "ss_network_module": "networks.lora",
+        **_convolutions(params),
+        "ss_dataset_dirs": json.dumps(
+            {manifest.folder: {"n_repeats": manifest.num_repeats, "img_count": len(captions)}}
+        ),
+        "ss_reg_dataset_dirs": json.dumps(regular),
+        "ss_tag_frequency": json.dumps({manifest.folder: count_tags(captions)}),
+    }
+
+
+def epoch_metadata(record: dict[str, Any], epoch: int, step: int) -> dict[str, str]:
+    """Keys of one checkpoint: where in the run it is, and our record."""
+    return {"ss_epoch": str(epoch), "ss_steps": str(step), METADATA_KEY: canonical_json({**record, "epoch": epoch})}
+
+
+def count_tags(captions: list[str]) -> dict[str, int]:
+    """How many captions hold each tag, lower case, in order of appearance (kohya's `ss_tag_frequency`)."""
+    tags = (tag.strip().lower() for caption in captions for tag in caption.split(","))
+    return dict(Counter(filter(None, tags)))
+
+
+def short_hash(base: Path) -> str:
+    """8 hex digits over 64 KiB at 1 MiB of a single file (kohya `model_hash`); its word for a folder."""
+    if base.is_dir():
+        return "IsADirectory"
+    with base.open("rb") as file:
+        file.seek(0x100000)
+        return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
+
+
+def _flag_values(params: Train) -> dict[str, str]:
+    """Each flag's key with its value; flags that this trainer does not have are at kohya's defaults."""
+    values = {name: row.default for name, row in FLAGS.items()} | params.model_dump()
+    if params.max_token_length == 75:
+        values["max_token_length"] = None  # kohya's flag knows 150 and 225 alone
+    return {row.metadata: str(values[name]) for name, row in FLAGS.items() if row.metadata and row.written}
+
+
+def _model(params: Train, manifest: Manifest, training: Training, base_sha256: str) -> dict[str, str]:
+    family, base = training.family, training.base
+    version = family + ("_v" if params.v_parameterization and family != "sdxl_base_v1-0" else "")
+    keys = {
+        "ss_v2": str(family == "sd_v2"),
+        "ss_base_model_version": version,
+        "ss_sd_model_name": base.name,
+        "ss_sd_model_hash": short_hash(base),
+        "ss_new_sd_model_hash": base_sha256 if base.is_file() else "IsADirectory",
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": "stable-diffusion-v2-768-v/lora" if version == "sd_v2_v" else ARCHITECTURES[family],
+        "modelspec.implementation": "https://github.com/Stability-AI/generative-models"
+        if family == "sdxl_base_v1-0"
+        else "diffusers",
+        "modelspec.title": params.output_name,
+        "modelspec.resolution": f"{manifest.resolution}x{manifest.resolution}",
+        "modelspec.prediction_type": "v" if params.v_parameterization else "epsilon",
+    }
+    if params.clip_skip is not None:
+        keys["modelspec.encoder_layer"] = str(params.clip_skip)
+    return keys
+
+
+def _convolutions(params: Train) -> dict[str, str]:
+    """kohya takes conv_dim and conv_alpha as network arguments, as text, and dropout joins them."""
+    if params.conv_dim is None:
+        return {}
+    arguments: dict[str, Any] = {"conv_dim": str(params.conv_dim)}
+    if params.conv_alpha is not None:
+        arguments["conv_alpha"] = str(params.conv_alpha)
+    return {"ss_network_args": json.dumps({**arguments, "dropout": params.network_dropout})}

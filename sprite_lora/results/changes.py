@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sprite_lora.dataset.tokens import ClipTokenizer
-from sprite_lora.kohya.effective import ARCHITECTURE, DATA, GROUPS, SAMPLING, SETTINGS, SOFTWARE, SPEED, Value
+from sprite_lora.kohya.effective import SETTINGS, Value
+from sprite_lora.kohya.flags import ARCHITECTURE, DATA, GROUPS, SAMPLING, SOFTWARE, SPEED
 from sprite_lora.results.caption_changes import CaptionDrift, PromptDrift, compare_captions, compare_prompts
 from sprite_lora.results.run_facts import SAMPLING as SAMPLING_SETTINGS
 from sprite_lora.results.run_facts import RunFacts

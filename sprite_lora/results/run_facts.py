@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from sprite_lora.kohya.effective import SETTINGS, Value, resolve
+from sprite_lora.kohya.train_params import FLAGS
 
-OF_PACKAGE = ("num_repeats", "resolution", "art_pixels", "background")
+OF_PACKAGE = tuple(name for name, row in FLAGS.items() if row.section == "package")
 """Keys of the section `package` that change what is trained."""
-
-NO_SETTING = frozenset(("backend", "output_name", "save_state_every_n_steps"))
-"""Keys of the section `train` that are compared as software, or that change no result."""
 
 SAMPLING = ("seed", "steps", "guidance_scale", "scheduler", "negative_prompt", "network_mul", "size")
 """How prompts are drawn."""

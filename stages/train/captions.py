@@ -19,13 +19,3 @@ def training_caption(
     fixed, flexible = tags[:keep_tokens], tags[keep_tokens:]
     order = rng.permutation(len(flexible), seed, "shuffle caption", batch, place)
     return ", ".join(fixed + [flexible[index] for index in order])
-
-
-def tag_frequency(captions: list[str]) -> dict[str, int]:
-    """How many captions hold each tag, lower case, in order of appearance (kohya's `ss_tag_frequency`)."""
-    counts: dict[str, int] = {}
-    for caption in captions:
-        for tag in caption.split(","):
-            if tag.strip():
-                counts[tag.strip().lower()] = counts.get(tag.strip().lower(), 0) + 1
-    return counts

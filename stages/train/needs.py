@@ -7,7 +7,8 @@ import torch
 
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.kohya.train_params import Train
+from sprite_lora.kohya.flags import holds, in_words
+from sprite_lora.kohya.train_params import FLAGS, Train
 from stages.train.faults import check_disk
 
 HEADER = 1 << 20
@@ -35,12 +36,13 @@ def ignored_settings(params: Train, base: BaseModel) -> list[str]:
     """Settings that do nothing in this run, in words."""
     cases = [
         (base.is_sdxl and params.clip_skip is not None, "clip_skip: SDXL reads the layer before the last in any case"),
-        (params.keep_tokens > 0 and not params.shuffle_caption, "keep_tokens: shuffle_caption is off"),
-        (
-            params.lr_scheduler_num_cycles != 1 and params.lr_scheduler != "cosine_with_restarts",
-            f"lr_scheduler_num_cycles: {params.lr_scheduler} has no restarts",
-        ),
     ]
+    values = params.model_dump()
+    for name, value in values.items():
+        needs = [(needed, allowed) for needed, allowed in FLAGS[name].needs if needed in values]
+        met = not needs or any(holds(values[needed], allowed) for needed, allowed in needs)
+        without = " or ".join(in_words(needed, allowed) for needed, allowed in needs)
+        cases.append((not met and value not in (None, FLAGS[name].default), f"{name}: does nothing without {without}"))
     return [f"train.{message}" for ignored, message in cases if ignored]
 
 

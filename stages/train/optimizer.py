@@ -1,12 +1,13 @@
 """Which weights are trained at which rate, and by what."""
 
 import ast
+import importlib
 from typing import Any
 
 import torch
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.kohya.train_params import Train
+from sprite_lora.kohya.train_params import Optimizer, Train
 from sprite_lora.lora.network import LoRANetwork
 
 
@@ -41,31 +42,27 @@ def optimizer_arguments(optimizer_args: tuple[str, ...]) -> dict[str, Any]:
     return arguments
 
 
-def optimizer_class(optimizer_type: str) -> type[torch.optim.Optimizer]:
+CLASSES: dict[Optimizer, str] = {
+    "AdamW": "torch.optim:AdamW",
+    "AdamW8bit": "bitsandbytes.optim:AdamW8bit",
+    "Adafactor": "transformers.optimization:Adafactor",
+    "Lion": "lion_pytorch:Lion",
+    "Prodigy": "prodigyopt:Prodigy",
+}
+"""kohya's name to module and class."""
+
+
+def optimizer_class(optimizer_type: Optimizer) -> type[torch.optim.Optimizer]:
     """The class behind kohya's name, from its package. Raises SpriteLoraError where that is not installed."""
-    if optimizer_type == "AdamW":
-        return torch.optim.AdamW
-    if optimizer_type == "AdamW8bit":
-        try:
-            import bitsandbytes
-        except ImportError:
-            raise SpriteLoraError(
-                "train.optimizer_type AdamW8bit needs bitsandbytes, which is not installed",
-                "on a machine with a CUDA GPU: uv sync --extra gpu; without one use AdamW",
-            ) from None
-        return bitsandbytes.optim.AdamW8bit  # type: ignore[no-any-return]
-    if optimizer_type == "Adafactor":
-        from transformers.optimization import Adafactor
-
-        return Adafactor  # type: ignore[no-any-return]
-    if optimizer_type == "Lion":
-        from lion_pytorch import Lion
-
-        return Lion  # type: ignore[no-any-return]
-    assert optimizer_type == "Prodigy", optimizer_type
-    from prodigyopt import Prodigy
-
-    return Prodigy  # type: ignore[no-any-return]
+    module, _, name = CLASSES[optimizer_type].partition(":")
+    try:
+        kind: type[torch.optim.Optimizer] = getattr(importlib.import_module(module), name)
+    except ImportError:
+        raise SpriteLoraError(
+            f"train.optimizer_type {optimizer_type} needs {module.partition('.')[0]}, which is not installed",
+            "on a machine with a CUDA GPU: uv sync --extra gpu; without one use AdamW",
+        ) from None
+    return kind
 
 
 def make_optimizer(groups: list[dict[str, Any]], params: Train) -> torch.optim.Optimizer:

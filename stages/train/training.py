@@ -12,6 +12,7 @@ from sprite_lora.bases.base_model import load_base
 from sprite_lora.core.params import Paths
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import folders, read_regularisation
+from sprite_lora.kohya.metadata import Training, epoch_metadata, file_metadata
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import checkpoint_files, file_name
 from sprite_lora.lora.file import write_lora
@@ -19,7 +20,6 @@ from stages.train import faults, needs
 from stages.train.gradients import side_by_side
 from stages.train.inputs import make_plan, read_pictures
 from stages.train.log import RunLog
-from stages.train.metadata import epoch_metadata, file_metadata
 from stages.train.optimizer import described
 from stages.train.plots import StepLog
 from stages.train.run import Run
@@ -82,7 +82,8 @@ def prepare(
     plan = make_plan(params, manifest, regular)
     run = Run(params, base, pictures, plan, manifest.resolution, accelerator, pool)
     optimizer = described(run.optimizer, params)
-    return run, file_metadata(params, manifest, plan, record, base.family, paths.base, optimizer, folders(regular))
+    training = Training(base.family, paths.base, optimizer, plan.batches_per_epoch, plan.steps, folders(regular))
+    return run, file_metadata(params, manifest, record, training)
 
 
 def announce(run: Run, resumed: bool) -> None:

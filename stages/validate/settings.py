@@ -9,25 +9,12 @@ from sprite_lora.core.params import FILE, Paths, Section, section_problems
 from sprite_lora.dataset.checks.finding import Found, quote
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.validate_params import Validate
-from sprite_lora.kohya.train_params import Train
+from sprite_lora.kohya.train_params import FLAGS, Train
 from sprite_lora.results.report_params import Report
 from sprite_lora.scoring.score_params import Score
 from sprite_lora.scoring.select_params import Select
 
 SECTIONS: tuple[type[Section], ...] = (Paths, Validate, Package, Train, Sample, Score, Select, Finish, Report)
-
-BUCKET_FLAGS = {
-    "enable_bucket": "would resize and crop pictures to fit its buckets; all are of one size already",
-    "bucket_no_upscale": "belongs to buckets, which would crop pictures",
-    "bucket_reso_steps": "belongs to buckets, which would crop pictures to whole steps",
-    "min_bucket_reso": "belongs to buckets, which would enlarge small pictures with blur",
-    "max_bucket_reso": "belongs to buckets, which would shrink large pictures with blur",
-    "random_crop": "would cut off parts of every sprite",
-    "face_crop_aug_range": "would cut off parts of every sprite",
-    "resize_interpolation": "would resize pictures that are of the right size already",
-    "resolution": "has its one home in package.resolution",
-}
-"""kohya's flags that would undo package's exact enlargement, and what they would do."""
 
 LATENT = 8
 """Pixels per latent cell: the factor of Stable Diffusion's autoencoder."""
@@ -99,9 +86,9 @@ def check_fit(settings: Settings) -> None:
         kept = "protects fewer tags than" if keep < len(trigger) else "protects more tags than"
         message = f"keep_tokens {keep} {kept} the trigger's {len(trigger)}, {quote(', '.join(map(str, trigger)))}"
         settings.note("keep-tokens", "train", "keep_tokens", message)
-    for key, harm in BUCKET_FLAGS.items():
-        if settings.written("train", key):
-            settings.note("bucket", "train", key, f"{key} {harm}")
+    for name, row in FLAGS.items():
+        if row.refused and settings.written("train", name):
+            settings.note("bucket", "train", name, f"{name} {row.refused}")
 
 
 def _check_resolution(settings: Settings, resolution: int, side: int) -> None:

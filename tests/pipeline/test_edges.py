@@ -11,6 +11,7 @@ from places import ROOT
 
 from sprite_lora.core.code import stage_code
 from sprite_lora.core.params import Paths
+from stages.validate.settings import SECTIONS
 
 STAGES = ["validate", "package", "train", "sample", "score", "select", "finish", "report"]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
@@ -86,6 +87,15 @@ def test_no_param_escapes_the_pipeline():
         stages = [stage for stage in STAGES if section in declared_params(stage)]
         assert stages, section
         assert section == "paths" or section in stages
+
+
+def test_a_key_that_the_pipeline_names_has_no_default():
+    """DVC stops at a key that params.yaml lacks, so the section must refuse it first, with its line."""
+    sections = {section.key: section for section in SECTIONS}
+    for stage in PIPELINE["stages"]:
+        for name, _, key in (entry.partition(".") for entry in declared_params(stage)):
+            if key:
+                assert sections[name].model_fields[key.split(".")[0]].is_required(), f"{stage}: {name}.{key}"
 
 
 def test_each_path_is_used_by_the_pipeline():

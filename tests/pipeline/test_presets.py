@@ -1,12 +1,14 @@
 """params.yaml and the presets: complete, allowed, documented, and what real runs are known to need."""
 
 import itertools
+import re
 
 import pytest
 import yaml
 from places import ROOT
 
 from sprite_lora.core.params import Section, load
+from sprite_lora.kohya.train_params import Train
 from stages.validate.settings import SECTIONS
 
 FILES = ["params.yaml", "presets/sd15.yaml", "presets/sdxl.yaml"]
@@ -19,12 +21,22 @@ def sections() -> tuple[type[Section], ...]:
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("section", sections(), ids=lambda section: section.key)
-def test_every_key_stands_in_every_file(file, section):
-    """A default that only the code knows would never show in `dvc params diff`."""
+def test_every_key_is_known_and_stands_in_every_file(file, section):
+    """A key that only one of them holds would be lost by `cp presets/sd15.yaml params.yaml`."""
     load(section, ROOT / file)
-    content = yaml.safe_load((ROOT / file).read_text())
-    assert set(content[section.key]) == set(section.model_fields)
+    content, default_run = (yaml.safe_load((ROOT / name).read_text()) for name in (file, "params.yaml"))
+    assert set(content[section.key]) == set(default_run[section.key])
     assert set(content) == {each.key for each in sections()}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_comments_of_flags_are_those_of_their_rows(file):
+    """A file may add a remark after the row's text."""
+    section = (ROOT / file).read_text().split("\ntrain:\n")[1].split("\n\n#")[0]
+    comments = dict(re.findall(r"^  (\w+): .*?\s# (.*)$", section, re.MULTILINE))
+    assert comments.keys() == yaml.safe_load((ROOT / file).read_text())["train"].keys()
+    for name, comment in comments.items():
+        assert comment.startswith(Train.model_fields[name].description), name
 
 
 @pytest.mark.parametrize("section", sections(), ids=lambda section: section.key)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sprite_lora.core.files import canonical_json
 from sprite_lora.core.record import METADATA_KEY
-from sprite_lora.kohya.metadata import FLAGS, dataset_folders, read_value, tag_frequency
+from sprite_lora.kohya.metadata import KEYS, dataset_folders, read_value, tag_frequency
 from sprite_lora.lora.header import Header, HeaderError, read_header
 from sprite_lora.lora.layout import family, read_modules
 from tools.audit.evidence import Content
@@ -46,7 +46,7 @@ def read_content(path: Path) -> Content:
         precision=precision,
         layout=header.layout_digest.hex(),
         training=_digest(trained) if any(key.startswith("ss_") for key in trained) else None,
-        settings=_digest({key: metadata[key] for key in FLAGS if key in metadata}) if metadata else None,
+        settings=_digest({key: metadata[key] for key in KEYS if key in metadata}) if metadata else None,
         session=metadata.get("ss_session_id"),
         fingerprint=_text(record.get("fingerprint")),
         captions=_text(record.get("captions")),

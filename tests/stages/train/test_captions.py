@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from stages.train.captions import tag_frequency, training_caption
+from stages.train.captions import training_caption
 
 CAPTION = "pixel art, 24x24, portrait of a lady,  red hair ,blue eyes, hat"
 TAGS = ["pixel art", "24x24", "portrait of a lady", "red hair", "blue eyes", "hat"]
@@ -54,7 +54,3 @@ def test_dropout_empties_a_share_of_the_captions():
     assert emptied / 5000 == pytest.approx(0.2, abs=0.02)
     assert all(shown(dropout=1.0, batch=batch) == "" for batch in range(50))
     assert all(shown(dropout=0.0, batch=batch) for batch in range(50))
-
-
-def test_tag_frequency_counts_captions_per_tag():
-    assert tag_frequency(["A, b", "a , c,", "b"]) == {"a": 2, "b": 2, "c": 1}

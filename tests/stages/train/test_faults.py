@@ -207,5 +207,5 @@ def test_settings_that_do_nothing_are_said(project_sdxl, capsys):
     project_sdxl.train()
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ignored: ")]
     assert [line.split(":")[1] for line in said] == [
-        " train.clip_skip", " train.keep_tokens", " train.lr_scheduler_num_cycles",
+        " train.clip_skip", " train.lr_scheduler_num_cycles", " train.keep_tokens",
     ]  # fmt: skip

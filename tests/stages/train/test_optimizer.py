@@ -1,9 +1,19 @@
+from typing import get_args
+
 import pytest
 import torch
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.kohya.train_params import Optimizer
 from stages.train.faults import Interruption
-from stages.train.optimizer import described, make_optimizer, optimizer_arguments, parameter_groups, used_rates
+from stages.train.optimizer import (
+    CLASSES,
+    described,
+    make_optimizer,
+    optimizer_arguments,
+    parameter_groups,
+    used_rates,
+)
 
 
 def groups_of(run):
@@ -57,6 +67,10 @@ def one_weight(optimizer_type, rate=0.1, **changes):
         optimizer_type=optimizer_type, optimizer_args=(), learning_rate=rate, lr_scheduler="constant"
     ).model_copy(update=changes)
     return weight, make_optimizer([{"name": "unet", "params": [weight], "lr": rate}], params), params
+
+
+def test_each_name_has_its_class():
+    assert CLASSES.keys() == set(get_args(Optimizer))
 
 
 def test_adamw_is_its_formula_in_float64():

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from sprite_lora.core.record import METADATA_KEY
-from sprite_lora.kohya.metadata import FLAGS
+from sprite_lora.kohya.metadata import KEYS as FLAG_KEYS
 from sprite_lora.lora.layout import PARTS
 from tools.identify.__main__ import finite
 from tools.identify.describe import describe
 from tools.identify.tables import show
 
-KEYS = [*FLAGS, "ss_tag_frequency", "ss_dataset_dirs", "ss_datasets", "ss_network_args", "ss_optimizer", "ss_epoch",
+KEYS = [*FLAG_KEYS, "ss_tag_frequency", "ss_dataset_dirs", "ss_datasets", "ss_network_args", "ss_optimizer", "ss_epoch",
         "ss_base_model_version", "modelspec.architecture", "sshs_model_hash", "sshs_legacy_hash", METADATA_KEY,
         "lora_adapter_metadata", "ss_sd_model_name"]  # fmt: skip
 JSON = st.recursive(

@@ -8,10 +8,10 @@ from places import ROOT, SHARED
 
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.dataset.manifest import Item, Manifest
+from sprite_lora.kohya.metadata import Training, count_tags, epoch_metadata, file_metadata, short_hash
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.header import read_header
 from stages.train.batches import Plan, entries
-from stages.train.metadata import epoch_metadata, file_metadata, short_hash
 
 KOHYA = SHARED / "kohya"
 RECORD = {"fingerprint": "0123456789abcdef", "base": "base-sha"}
@@ -59,7 +59,9 @@ def metadata(train, some, family="sd_v1", base=ROOT, regularisation=None):
         entries(len(some.items), 2, []), train.train_batch_size, train.gradient_accumulation_steps, 1,
         train.max_train_epochs,
     )  # fmt: skip
-    return file_metadata(train, some, plan, RECORD, family, base, "torch.optim.adamw.AdamW", regularisation or {})
+    optimizer = "torch.optim.adamw.AdamW"
+    training = Training(family, base, optimizer, plan.batches_per_epoch, plan.steps, regularisation or {})
+    return file_metadata(train, some, RECORD, training)
 
 
 @pytest.fixture
@@ -143,3 +145,7 @@ def test_single_file_base_has_kohyas_hashes(tmp_path):
 def test_all_values_are_text():
     own = metadata(params(), manifest({"a": "x"})) | epoch_metadata(RECORD, 1, 2)
     assert {type(value) for value in own.values()} == {str}
+
+
+def test_tags_are_counted_per_caption():
+    assert count_tags(["A, b", "a , c,", "b"]) == {"a": 2, "b": 2, "c": 1}

@@ -4,7 +4,9 @@ from places import ROOT
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.params import load
-from sprite_lora.kohya.train_params import Train
+from sprite_lora.dataset.package_params import Package
+from sprite_lora.kohya.flags import BATCH, GROUPS, Flag, table
+from sprite_lora.kohya.train_params import FLAGS, Train
 
 OPTIONS = {
     "adaptive_noise_scale",
@@ -105,8 +107,47 @@ def test_adafactor_with_given_rates_may_have_any_schedule(file):
     load(Train, file(optimizer_type="Adafactor", optimizer_args=["relative_step=False"], lr_scheduler="cosine"))
 
 
-def test_kohya_flag_names_are_kohyas():
-    """All but two are flags of sd-scripts, and those say so."""
-    own = {"backend", "save_state_every_n_steps"}
-    assert own <= set(Train.model_fields)
-    assert "our own" in Train.model_fields["save_state_every_n_steps"].description
+def test_flags_of_our_own():
+    """All others are flags of sd-scripts."""
+    own = {name for name, row in FLAGS.items() if "kohya" not in row.backends}
+    assert own == {"backend", "save_state_every_n_steps", "art_pixels", "background"}
+
+
+def test_a_key_may_be_left_out_and_is_kohyas_default(file):
+    """So a params.yaml from before a flag was added still loads. Rows that say what None stands for have None."""
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]
+    optional = {name for name, field in Train.model_fields.items() if not field.is_required()}
+    params = Train(**{name: value for name, value in content.items() if name not in optional} | {"conv_dim": None})
+    assert {"network_alpha", "noise_offset", "keep_tokens", "sdpa"} <= optional
+    for name in optional - {"conv_alpha", "optimizer_args"}:
+        assert getattr(params, name) == FLAGS[name].default, name
+    assert (params.conv_alpha, params.optimizer_args) == (None, ())
+
+
+def test_every_row_says_what_a_difference_does():
+    assert all(bool(row.effect) == bool(row.group) for row in FLAGS.values())
+    assert {row.group for row in FLAGS.values() if row.group} <= set(GROUPS)
+
+
+def test_rows_need_flags_that_exist():
+    assert {needed for row in FLAGS.values() for needed, _ in row.needs} <= FLAGS.keys()
+
+
+def test_what_package_holds_is_its_own():
+    held = {name for name, row in FLAGS.items() if row.section == "package"}
+    assert held == {"resolution", "num_repeats", "art_pixels", "background"}
+    assert held <= Package.model_fields.keys()
+
+
+def test_no_metadata_key_stands_for_two_flags():
+    for key in ("metadata", "dataset", "subset"):
+        keys = [getattr(row, key) for row in FLAGS.values() if getattr(row, key)]
+        assert len(keys) == len(set(keys))
+
+
+def test_rows_stand_where_they_say():
+    first, second = Flag("first", BATCH, 1), Flag("second", BATCH, 2)
+    others = [Flag("zeroth", BATCH, 0), Flag("between", BATCH, 0, after="first"), Flag("next", BATCH, 0)]
+    assert list(table([first, second], others)) == ["zeroth", "first", "between", "next", "second"]
+    with pytest.raises(AssertionError, match="two rows"):
+        table([first, second], [Flag("second", BATCH, 0)])
