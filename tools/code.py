@@ -1,28 +1,29 @@
-"""Say which stages an edit of the code concerns: `sprite-lora code`.
+"""Say which stages an edit of the code concerns.
 
 Compares the code as it is now with reports/code/<stage>.json, module by module. `--write` writes those files; the DVC
 stage `code` runs `python -m tools.code --write`, and every other stage depends on its own file.
 """
 
-import argparse
 import json
 from pathlib import Path
+
+import click
 
 from sprite_lora.core.code import ROOT, script_hash, stage_code
 from sprite_lora.core.errors import SpriteLoraError, run
 from sprite_lora.core.files import write_json
 from sprite_lora.core.params import Paths
+from tools.command_line import STAGES
 
-STAGES = ("validate", "package", "train", "sample", "score", "select", "finish", "report")
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="sprite-lora code", description="Which stages does an edit concern?")
-    parser.add_argument("--write", action="store_true", help="write reports/code/<stage>.json")
-    options = parser.parse_args()
+@click.command(help=__doc__)
+@click.option("--write", is_flag=True, help="Write reports/code/<stage>.json.")
+def command(write: bool) -> None:
+    if not (ROOT / "Snakefile").is_file():
+        raise SpriteLoraError("this install holds no Snakefile", "in a clone of the project: uv run sprite-lora code")
     for stage in STAGES:
         code = code_of(stage)
-        if options.write:
+        if write:
             write_json(Paths.code / f"{stage}.json", code)
         elif changed := differences(Paths.code / f"{stage}.json", code):
             print(f"{stage}: {', '.join(changed)}")
@@ -46,4 +47,4 @@ def differences(written: Path, code: dict[str, str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(command)

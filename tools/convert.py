@@ -1,21 +1,23 @@
-"""Bring a params.yaml of an earlier form to today's: `sprite-lora convert [FILE]`. Comments and order stay."""
+"""Bring a params.yaml of an earlier form to today's.
 
-import argparse
+FILE is params.yaml if not given. Comments and order stay.
+"""
+
 from pathlib import Path
 
+import click
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from sprite_lora.core.errors import SpriteLoraError, run
+from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import write_text
 from sprite_lora.core.params import FILE, FORMER_PATHS
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="sprite-lora convert", description="Bring a params.yaml to today's form.")
-    parser.add_argument("file", nargs="?", type=Path, default=FILE, metavar="FILE", help="params.yaml if not given")
-    file: Path = parser.parse_args().file
+@click.command(help=__doc__)
+@click.argument("file", metavar="[FILE]", default=FILE, type=click.Path(path_type=Path))
+def command(file: Path) -> None:
     try:
         before = file.read_text(encoding="utf-8")
         after, gone = converted(before)
@@ -40,7 +42,3 @@ def converted(text: str) -> tuple[str, list[str]]:
     places = {paths.lc.key(key)[0] for key in gone}
     after = "".join(line for number, line in enumerate(lines) if number not in places)
     return after, [f"paths.{key}" for key in gone]
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,8 +1,11 @@
 """What the person sees when something is wrong: one message, no traceback, exit code 1."""
 
+import os
+import select
 import sys
 import traceback
 from collections.abc import Callable
+from typing import TextIO
 
 
 class SpriteLoraError(Exception):
@@ -22,22 +25,44 @@ class SpriteLoraError(Exception):
 
 RESTORE = "DVC clears a stage's old results before it runs; get them back with: dvc checkout; git checkout -- reports"
 
+CLOSED_PIPE = 141
+"""Exit code where nobody reads the output any more: 128 and the number of SIGPIPE, as shells give it."""
 
-def run(main: Callable[[], None]) -> None:
-    """Call a tool's `main`; turn a SpriteLoraError into one message on stderr and exit code 1."""
+
+def run(main: Callable[[], object]) -> None:
+    """Call a tool's `main`; turn a SpriteLoraError into one message on stderr and exit code 1.
+
+    A reader that closes the pipe early, as `| head` does, ends it quietly with exit code 141, as it ends `cat`.
+    """
     try:
-        main()
-    except SpriteLoraError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        try:
+            main()
+            sys.stdout.flush()
+        except SpriteLoraError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+    except BrokenPipeError:
+        closed = [stream for stream in (sys.stdout, sys.stderr) if _has_no_reader(stream)]
+        if not closed:
+            raise  # another pipe, between processes of ours
+        for stream in closed:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python's flush at the end fails as well
+        sys.exit(CLOSED_PIPE)
 
 
-def run_stage(main: Callable[[], None]) -> None:
+def _has_no_reader(stream: TextIO) -> bool:
+    """Whether a stream is a pipe whose other end is closed."""
+    poll = select.poll()
+    poll.register(stream, 0)  # errors and hang-ups are reported unasked
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def run_stage(main: Callable[[], object]) -> None:
     """Call a stage's `main` as `run` does; whatever stops it, say last how to bring the old results back."""
     try:
         run(main)
     except BaseException as stopped:
-        if isinstance(stopped, SystemExit) and not stopped.code:
+        if isinstance(stopped, SystemExit) and stopped.code in (None, 0, CLOSED_PIPE):
             raise
         if not isinstance(stopped, SystemExit):
             traceback.print_exc()

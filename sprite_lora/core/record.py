@@ -3,7 +3,8 @@
 The record is stamped into every checkpoint and picture, so that no folder name has to be believed.
 """
 
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,12 @@ def base_hash(base: Path) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of the libraries that compute."""
-    return {library: version(library) for library in LIBRARIES}
+    """Versions of the libraries that compute, as far as they are installed."""
+    found = {}
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return found
 
 
 def fingerprint(record: dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """The run that this one is held against: params.yaml and the captions as a Git revision has them."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from sprite_lora.core import git
 from sprite_lora.core.params import FILE, parse
 from sprite_lora.dataset.tokens import clip_tokenizer
 from sprite_lora.results.changes import Changes, compare
@@ -24,16 +24,9 @@ def changes_since(revision: str | None, params: dict[str, Any], reports: Path) -
 
 
 def _at(revision: str, reports: Path) -> RunFacts | None:
-    params = _shown(revision, FILE)
-    captions = _shown(revision, reports / CAPTIONS)
+    params = git.read(Path(), revision, FILE.as_posix())
+    captions = git.read(Path(), revision, (reports / CAPTIONS).as_posix())
     if params is None or captions is None:
         return None
     known = Captions(texts=json.loads(captions), version=revision)
     return from_params(parse(params), revision, f"{FILE} at {revision}", known)
-
-
-def _shown(revision: str, path: Path) -> bytes | None:
-    """A file at a revision; None outside of Git, or where the revision has no such file."""
-    command = ["git", "show", f"{revision}:./{path.as_posix()}"]
-    done = subprocess.run(command, capture_output=True, check=False)
-    return done.stdout if done.returncode == 0 else None

@@ -1,13 +1,12 @@
 """Clock, device and Git commit of a run: what no result depends on, and no hash holds."""
 
 import platform
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-from sprite_lora.core import machine
+from sprite_lora.core import git, machine
 from sprite_lora.core.files import write_json
 
 
@@ -42,11 +41,5 @@ def now() -> str:
 
 def git_commit() -> dict[str, str | bool | None]:
     """The checkout's commit, and whether anything but dvc.lock and reports/ differs from it; None outside Git."""
-
-    def git(*arguments: str) -> str | None:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    commit = git("rev-parse", "HEAD")
-    changed = git("status", "--porcelain", "--", ".", ":!dvc.lock", ":!reports")
-    return {"commit": commit, "clean": None if changed is None else not changed}
+    here = Path()
+    return {"commit": git.resolve(here, "HEAD"), "clean": git.is_clean(here, but=("dvc.lock", "reports"))}

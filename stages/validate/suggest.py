@@ -1,11 +1,11 @@
 """Suggested repairs as a unified diff, and writing them where Git can bring the original back."""
 
 import difflib
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sprite_lora.core import git
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import write_bytes
 from sprite_lora.dataset.checks.finding import Found
@@ -74,22 +74,6 @@ def write(found: list[Suggestion]) -> None:
 
 
 def unrecoverable(paths: list[Path]) -> list[Path]:
-    """Those of `paths` whose content is not in the last commit of their Git repository."""
-    if not paths:
-        return []
-    folder = paths[0].parent
-    listed = _git(folder, "ls-tree", "-r", "-z", "--name-only", "HEAD", "--", ".")
-    changed = _git(folder, "diff", "-z", "--name-only", "--relative", "HEAD", "--", ".")
-    if listed is None or changed is None:
-        return paths
-    held = set(listed.split("\0")) - set(changed.split("\0"))
+    """Those of `paths`, files of one folder, whose content is not in the last commit of their Git repository."""
+    held = git.held(paths[0].parent) if paths else set()
     return [path for path in paths if path.name not in held]
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What Git prints; None where there is no Git, no repository or no commit."""
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
-    except FileNotFoundError:
-        return None
-    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None

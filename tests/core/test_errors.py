@@ -1,11 +1,14 @@
+import os
 import subprocess
 import sys
 
 import pytest
 
+PROGRAM = "from sprite_lora.core.errors import SpriteLoraError, run, run_stage\ndef main(): {body}\n{runner}(main)"
+
 
 def stopped(runner, body):
-    program = f"from sprite_lora.core.errors import SpriteLoraError, run, run_stage\ndef main(): {body}\n{runner}(main)"
+    program = PROGRAM.format(body=body, runner=runner)
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
 
@@ -28,3 +31,26 @@ def test_a_stage_that_stops_says_how_to_bring_results_back(body):
 def test_a_stage_that_succeeds_says_nothing():
     done = stopped("run_stage", "pass")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("runner", ["run", "run_stage"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[print('line') for _ in range(100_000)]",
+        "print('one line')",
+        "from sprite_lora.core.terminal import console; [console().print('line') for _ in range(2)]",
+    ],
+)
+def test_a_closed_pipe_ends_it_quietly(runner, body):
+    program = PROGRAM.format(body=body, runner=runner)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_pipe_of_its_own_that_breaks_is_a_bug():
+    done = stopped("run", "raise BrokenPipeError('between processes')")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, True)

@@ -33,7 +33,7 @@ def test_one_message_names_the_keys_and_the_command(former):
 
 
 def test_it_is_converted_and_loads(former):
-    command = [sys.executable, "-m", "tools.convert", str(former)]
+    command = [sys.executable, "-m", "tools.command_line", "convert", str(former)]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "paths.dataset, paths.reports, paths.state" in said
     assert load(Paths, former).reports.as_posix() == "reports"

@@ -35,7 +35,7 @@ def read_content(path: Path) -> Content:
     header = read_header(path)
     summary = _summarise(header)
     if summary is None:
-        raise HeaderError(f"{path}: holds no LoRA", "a base model or another file: python -m tools.identify names it")
+        raise HeaderError(f"{path}: holds no LoRA", "a base model or another file: sprite-lora identify FILE says what")
     base, ranks, precision = summary
     metadata = header.metadata
     record = _record(metadata)

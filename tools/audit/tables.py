@@ -6,14 +6,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sprite_lora.core.terminal import plain
+
 SHOWN = 40
 """Rows of pictures and captions without a contradiction that are shown before the rest is counted."""
-
-
-def plain(value: Any) -> str:
-    """Text without the control characters that a file's name or metadata could send to a terminal."""
-    text = "-" if value in (None, "", []) else str(value)
-    return "".join(mark if mark.isprintable() else "?" for mark in text)
 
 
 def ranges(numbers: Sequence[int]) -> str:
@@ -45,13 +41,17 @@ def show(found: Mapping[str, Any], console: Console) -> None:
             _line(console, f"{one['file']}: {one['problem']}", "red")
 
 
+def _cell(value: Any) -> str:
+    return "-" if value in (None, "", []) else plain(str(value))
+
+
 def _heading(text: str, console: Console) -> None:
     console.print()
-    console.print(plain(text), style="bold", markup=False, highlight=False)
+    console.print(plain(text), style="bold")
 
 
 def _line(console: Console, text: str, style: str = "") -> None:
-    console.print("  " + plain(text), style=style, markup=False, highlight=False, soft_wrap=True)
+    console.print("  " + plain(text), style=style, soft_wrap=True)
 
 
 def _more(count: int) -> str:
@@ -65,8 +65,8 @@ def _show_runs(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
         epochs = ranges(run["epochs"]) + (" + last" if run["last_epoch_without_number"] else "")
         cells = [run["run"], run["grouped_by"]]
         cells += [run["base"] or "by size", run["rank"] or "by size", run["precision"] or "by size"]
-        table.add_row(*map(plain, [*cells, epochs, ranges(run["epochs_missing"]), run["first"], run["last"]]))
-    console.print(table, highlight=False)
+        table.add_row(*map(_cell, [*cells, epochs, ranges(run["epochs_missing"]), run["first"], run["last"]]))
+    console.print(table)
     for run in runs:
         if run["dates"]:
             _line(console, f"{run['run']}: dates {run['dates']}")

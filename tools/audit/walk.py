@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from sprite_lora.core import git
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import sha256_set, sha256_text
 from sprite_lora.core.record import METADATA_KEY
@@ -18,7 +19,6 @@ from sprite_lora.lora.header import HeaderError
 from sprite_lora.results.picture import PARAMETERS, parse_web_ui
 from tools.audit.content import read_content, tags_digest
 from tools.audit.evidence import CaptionVersion, Checkpoint, Drawn, Evidence, PictureSet
-from tools.audit.git_history import Commit, Repository
 from tools.audit.sizes import exact
 
 CHECKPOINTS = (".safetensors",)
@@ -59,18 +59,18 @@ class _History:
     """Git's dates for the files below a folder; none where it lies in no repository."""
 
     def __init__(self, folder: Path) -> None:
-        self.repository = Repository.around(folder)
-        self.changes = self.repository.changes(folder) if self.repository else {}
+        self.root = git.root(folder)
+        self.changes = git.history(folder) if self.root else {}
 
     def key(self, path: Path) -> str | None:
-        return path.resolve().relative_to(self.repository.root).as_posix() if self.repository else None
+        return path.resolve().relative_to(self.root).as_posix() if self.root else None
 
     def since(self, path: Path) -> datetime | None:
         """When the file was last committed: it has been as it is since then, if it has no newer change."""
         commits = self.changes.get(self.key(path) or "")
         return commits[0].date if commits else None
 
-    def versions(self, folder: Path, names: Iterable[str]) -> list[Commit]:
+    def versions(self, folder: Path, names: Iterable[str]) -> list[git.Commit]:
         """Commits that changed any of the files, newest first."""
         found = {commit for name in names for commit in self.changes.get(self.key(folder / name) or "", ())}
         return sorted(found, key=lambda commit: commit.date, reverse=True)
@@ -122,12 +122,11 @@ def _caption_versions(here: Path, names: list[str], history: _History) -> Iterat
     now = _version(here.as_posix(), texts, newest, None)
     commits = history.versions(here, names)
     held = []
-    if history.repository is not None:
-        folder = history.key(here) or "."
-        for commit in commits[:HISTORY]:
-            held.append(
-                _version(here.as_posix(), history.repository.texts(commit.commit, folder), commit.date, commit.commit)
-            )
+    for commit in commits[:HISTORY]:
+        files = git.read_folder(here, commit.commit, ".", ".txt")
+        if files is not None:
+            before = {Path(name).stem: content.decode("utf-8", "replace") for name, content in files.items()}
+            held.append(_version(here.as_posix(), before, commit.date, commit.commit))
     if not held or held[0].captions != now.captions:
         yield now
     yield from held

@@ -1,7 +1,6 @@
 """Where facts come from: params files, history files, checkpoints, Git revisions, DVC experiments, the working tree."""
 
 import json
-import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
+from sprite_lora.core import git
 from sprite_lora.core.code import code_hash
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.params import FILE, Paths, parse
@@ -104,7 +104,7 @@ def _checkpoint(path: Path) -> RunFacts:
     header = read_header(path)
     modules, _ = read_modules(header.tensors)
     if not modules:
-        raise SpriteLoraError(f"{path} is no LoRA", "python -m tools.identify says what it is")
+        raise SpriteLoraError(f"{path} is no LoRA", "sprite-lora identify says what it is")
     base, _ = family(modules)
     known = None if base == "unknown" else base
     if METADATA_KEY in header.metadata:
@@ -160,13 +160,16 @@ def _trains_only(modules: list[Module], component: str) -> bool:
 
 def _revision(what: str) -> RunFacts:
     """params.yaml and the captions at a Git revision, or of a DVC experiment by its name."""
-    commit = _commit(what)
+    here = Path()
+    commit = git.resolve(here, what) or git.experiment(here, what)
+    if commit is None and not git.installed():
+        raise SpriteLoraError("git is not installed", "revisions and experiments are read through it")
     if commit is None:
         raise SpriteLoraError(
             f"{what!r} is no file here, no Git revision and no DVC experiment",
             "params files, history files, checkpoints, revisions and experiments (dvc exp show) are compared",
         )
-    params = _git("show", f"{commit}:./{FILE}")
+    params = git.read(here, commit, FILE.as_posix())
     if params is None:
         raise SpriteLoraError(f"{what}: {FILE} is not in that revision")
     try:
@@ -176,20 +179,10 @@ def _revision(what: str) -> RunFacts:
     if not isinstance(content, Mapping) or "train" not in content:
         raise SpriteLoraError(f"{what}: {FILE} holds no section `train` there")
     source = f"{FILE} at {commit[:10]}"
-    folder = f"./{_paths(content).get('regularisation')}/"
-    pictures = (_git("ls-tree", "-r", "--name-only", commit, folder) or b"").count(b".png\n")
+    regularisation = git.names(here, commit, str(_paths(content).get("regularisation")))
+    pictures = sum(1 for name in regularisation if name.endswith(".png"))
     captions, family_name = _captions_at(commit, content), _family(Path(), content)
     return from_params(content, what, source, captions, family_name, pictures)
-
-
-def _commit(what: str) -> str | None:
-    """The commit of a revision, else of the experiment of that name (DVC keeps them under refs/exps)."""
-    found = None if what.startswith("-") else _git("rev-parse", "--verify", "--quiet", f"{what}^{{commit}}")
-    if found is None:
-        refs = (_git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps") or b"").decode().splitlines()
-        named = [line.split() for line in refs if line.split()[0].rsplit("/", 1)[-1] == what]
-        return named[-1][1] if named else None
-    return found.decode().strip()
 
 
 def _captions_at(commit: str, content: Mapping[str, Any]) -> Captions | None:
@@ -198,35 +191,11 @@ def _captions_at(commit: str, content: Mapping[str, Any]) -> Captions | None:
     if "captions" not in paths:
         return None
     folder = str(paths.get("captions"))
-    listing = (_git("ls-tree", "-z", commit, f"./{folder}/") or b"").decode("utf-8", "replace")
-    entries = [entry.split("\t", 1) for entry in listing.split("\0") if entry.endswith(".txt")]
-    if entries:
-        digests = [about.split()[2] for about, _ in entries]
-        contents = _blobs(digests)
-        texts = {Path(name).stem: text for (_, name), text in zip(entries, contents, strict=True)}
-        return _captions(texts, f"{folder} at {commit[:10]}")
-    report = _git("show", f"{commit}:./{paths.get('reports', Paths.reports)}/captions.json")
+    files = git.read_folder(Path(), commit, folder, ".txt")
+    if files:
+        return _captions({Path(name).stem: text for name, text in files.items()}, f"{folder} at {commit[:10]}")
+    report = git.read(Path(), commit, f"{paths.get('reports', Paths.reports)}/captions.json")
     if report is None:
         return None
     texts = {str(stem): str(text).encode() for stem, text in json.loads(report).items()}
     return _captions(texts, f"captions.json at {commit[:10]}")
-
-
-def _blobs(digests: list[str]) -> list[bytes]:
-    output = _git("cat-file", "--batch", given="".join(f"{digest}\n" for digest in digests).encode()) or b""
-    contents, at = [], 0
-    for _ in digests:
-        end = output.index(b"\n", at)
-        size = int(output[at:end].split()[2])
-        contents.append(output[end + 1 : end + 1 + size])
-        at = end + 1 + size + 1
-    return contents
-
-
-def _git(*arguments: str, given: bytes | None = None) -> bytes | None:
-    """Output of a git command in the working folder; None where it fails."""
-    try:
-        result = subprocess.run(["git", *arguments], input=given, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise SpriteLoraError("git is not installed", "revisions and experiments are read through it") from None
-    return result.stdout if result.returncode == 0 else None

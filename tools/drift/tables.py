@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from sprite_lora.core.terminal import plain
 from sprite_lora.results.caption_changes import CaptionDrift, Cut, PromptDrift
 from sprite_lora.results.changes import Change, Changes, Unknown
 
@@ -12,23 +13,18 @@ SHOWN = 120
 """Characters of a caption that are shown."""
 
 
-def plain(text: str) -> str:
-    """Text without control characters, which a file's metadata could send to a terminal."""
-    return "".join(mark if mark.isprintable() else " " for mark in text)
-
-
 def show(changes: Changes, console: Console) -> None:
     """Print the comparison."""
-    console.print(f"{plain(changes.a)} -> {plain(changes.b)}", style="bold", markup=False, highlight=False)
+    console.print(f"{plain(changes.a)} -> {plain(changes.b)}", style="bold")
     if changes.changed:
         _table(changes.changed, changes, console)
     for title, lines in _sections(changes):
         console.print()
-        console.print(title, style="bold", markup=False, highlight=False)
+        console.print(title, style="bold")
         for line in lines:
-            console.print(f"  {plain(line)}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"  {plain(line)}", soft_wrap=True)
     console.print()
-    console.print(plain(changes.verdict), style="bold", markup=False, highlight=False)
+    console.print(plain(changes.verdict), style="bold")
 
 
 def _table(rows: Sequence[Change], changes: Changes, console: Console) -> None:
@@ -37,10 +33,10 @@ def _table(rows: Sequence[Change], changes: Changes, console: Console) -> None:
     for row in rows:
         if row.group != group:
             group = row.group
-            table.add_row(f"[bold]{group}[/bold]", "", "", "")
+            table.add_row(group, "", "", "", style="bold")
         effect = row.effect + (f"; {row.note}" if row.note else "")
-        table.add_row(*(plain(cell).replace("[", r"\[") for cell in (f"  {row.name}", row.a, row.b, effect)))
-    console.print(table, highlight=False)
+        table.add_row(*map(plain, (f"  {row.name}", row.a, row.b, effect)))
+    console.print(table)
 
 
 def _sections(changes: Changes) -> Iterator[tuple[str, list[str]]]:

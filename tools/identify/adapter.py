@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sprite_lora.core.record import METADATA_KEY
-from sprite_lora.kohya.effective import resolve
+from sprite_lora.kohya.effective import Value, resolve
 from sprite_lora.kohya.metadata import dataset_folders, flags, read_json, read_value, tag_frequency
 from sprite_lora.lora.header import Header
 from sprite_lora.lora.layout import Module, family
+from sprite_lora.results.run_facts import from_record
 
 PRECISIONS = {"F64": "fp64", "F32": "fp32", "F16": "fp16", "BF16": "bf16", "F8_E4M3": "fp8", "F8_E5M2": "fp8"}
 
@@ -38,6 +39,7 @@ def describe_adapter(
     """
     metadata = header.metadata
     base, basis = family(modules)
+    record = _record(metadata)
     stated_alpha = _stated_alpha(metadata, adapter_config)
     ranks = Counter(module.rank for module in modules)
     components = sorted({module.component for module in modules})
@@ -62,9 +64,9 @@ def describe_adapter(
         "step": _number(metadata, "ss_steps"),
         "output_name": metadata.get("ss_output_name"),
         "trainer": _trainer(metadata),
-        "settings": _settings(metadata, modules, base),
+        "settings": _settings(metadata, modules, base, record),
         "dataset": _dataset(metadata),
-        "record": _record(metadata),
+        "record": record,
     }
 
 
@@ -166,9 +168,14 @@ def _trainer(metadata: Mapping[str, str]) -> dict[str, str]:
     return {key: metadata[key] for key in keys if key in metadata}
 
 
-def _settings(metadata: Mapping[str, str], modules: Sequence[Module], base: str) -> dict[str, Any] | None:
-    """Effective settings of a file with kohya's metadata; None for one without."""
+def _settings(
+    metadata: Mapping[str, str], modules: Sequence[Module], base: str, record: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """Effective settings by our record, else by kohya's metadata; None for a file without either."""
     given = flags(metadata)
+    if record is not None and isinstance(record.get("params"), dict):
+        images, regularisation = given.get("num_train_images"), given.get("num_reg_images", 0)
+        return _table(from_record(record, "", "", base, images, regularisation).settings)
     if not given:
         return None
     from_tensors = {
@@ -176,11 +183,14 @@ def _settings(metadata: Mapping[str, str], modules: Sequence[Module], base: str)
         "network_train_unet_only": all(module.component == "unet" for module in modules),
         "network_train_text_encoder_only": all(module.component.startswith("text") for module in modules),
     }
-    values = resolve({**given, **from_tensors}, unlisted="unknown", sdxl=base.startswith("sdxl"))
-    table = {name: {"value": v.value, "state": v.state, "note": v.note or v.idle} for name, v in values.items()}
+    table = _table(resolve({**given, **from_tensors}, unlisted="unknown", sdxl=base.startswith("sdxl")))
     for name in from_tensors:
         table[name]["state"] = "tensors"
     return table
+
+
+def _table(values: Mapping[str, Value]) -> dict[str, dict[str, Any]]:
+    return {name: {"value": v.value, "state": v.state, "note": v.note or v.idle} for name, v in values.items()}
 
 
 def _dataset(metadata: Mapping[str, str]) -> dict[str, Any] | None:

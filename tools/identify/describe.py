@@ -101,7 +101,7 @@ def _describe_folder(path: Path, tensors: bool, hashes: bool) -> dict[str, Any]:
         return _describe_tensors(adapter, tensors, hashes)
     index = path / "model_index.json"
     if not index.is_file():
-        raise SpriteLoraError(f"{path}: is a folder and no model", "name its files; a tree of files is for tools.audit")
+        raise SpriteLoraError(f"{path}: is a folder and no model", "name its files; sprite-lora audit reads folders")
     classes = _read_object(index)
     unet = _read_object(path / "unet" / "config.json")
     width = unet.get("cross_attention_dim")

@@ -6,37 +6,35 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sprite_lora.core.terminal import plain
+
 SOURCES = {"given": "recorded", "default": "not given: trainer's default", "tensors": "the tensors"}
 
 
-def plain(value: Any) -> str:
-    """Text of a value without the control characters that a file could send to a terminal."""
-    text = (
-        value
-        if isinstance(value, str)
-        else "-"
-        if value is None
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
-    return "".join(mark if mark.isprintable() else "?" for mark in text[:2000])  # fmt: skip
+LONGEST = 2000
+"""Characters of a value that are shown."""
+
+
+def text_of(value: Any) -> str:
+    """A value in words, as a file could not misuse them."""
+    text = "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return plain(text[:LONGEST])
 
 
 def show(found: Mapping[str, Any], console: Console, *, settings: bool = True) -> None:
     """Print one file's description."""
     console.print()
-    console.print(plain(found["file"]), style="bold", markup=False, highlight=False)
+    console.print(text_of(found["file"]), style="bold")
     table = Table.grid(padding=(0, 2))
     for name, value in _lines(found):
-        table.add_row(name, plain(value))
-    console.print(table, markup=False, highlight=False)
+        table.add_row(name, text_of(value))
+    console.print(table)
     if found.get("groups"):
         _show_groups(found["groups"], console)
     if settings and found.get("settings"):
         _show_settings(found["settings"], console)
     for problem in found.get("problems", ()):
-        console.print(f"  ! {plain(problem)}", style="red", markup=False, highlight=False)
+        console.print(f"  ! {text_of(problem)}", style="red")
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -64,14 +62,14 @@ def _adapter_lines(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "trained on", f"{base['name']} (hash {base['hash'] or 'not stated'})"
     yield "algorithm", ", ".join(f"{name} in {count} modules" for name, count in found["algorithms"].items())
     yield "rank", found["rank"] if found["rank"] is not None else "not one: see below"
-    yield "alpha", f"{plain(alpha['value'])} ({alpha['source']})"
+    yield "alpha", f"{text_of(alpha['value'])} ({alpha['source']})"
     yield "precision", found["precision"]
     yield "parameters", f"{found['parameters']:,} in {found['modules']} modules, {found['size']:,} bytes"
     trains = found["trains"]
     parts = ["U-Net"] * trains["unet"] + trains["text_encoders"] + trains["other"]
     yield "trains", ", ".join(parts) + (", with 3x3 convolutions" if trains["convolutions"] else ", no 3x3 convolution")
     if found["epoch"] is not None or found["step"] is not None:
-        yield "trained for", f"epoch {plain(found['epoch'])}, step {plain(found['step'])}"
+        yield "trained for", f"epoch {text_of(found['epoch'])}, step {text_of(found['step'])}"
     if data := found["dataset"]:
         folders = ", ".join(
             f"{name} ({f['img_count']} pictures, {f['n_repeats']} repeats)" for name, f in data["folders"].items()
@@ -97,8 +95,8 @@ def _show_groups(groups: list[Mapping[str, Any]], console: Console) -> None:
     for group in groups:
         cells = [group["component"], group["kind"], str(group["modules"]), _several(group["ranks"])]
         alphas = "not read" if group["alphas"] is None else _several(group["alphas"])
-        table.add_row(*map(plain, [*cells, alphas, group["precision"], f"{group['parameters']:,}"]))
-    console.print(table, highlight=False)
+        table.add_row(*map(text_of, [*cells, alphas, group["precision"], f"{group['parameters']:,}"]))
+    console.print(table)
 
 
 def _several(counts: Mapping[str, int]) -> str:
@@ -113,8 +111,8 @@ def _show_settings(settings: Mapping[str, Mapping[str, Any]], console: Console) 
     for name, entry in settings.items():
         if entry["state"] != "unknown":
             source = SOURCES[entry["state"]]
-            value = "off" if entry["value"] is None else plain(entry["value"])
+            value = "off" if entry["value"] is None else text_of(entry["value"])
             table.add_row(name, value, source + (f"; {entry['note']}" if entry["note"] else ""))
-    console.print(table, highlight=False)
+    console.print(table)
     if unknown:
-        console.print("not recorded in the file: " + ", ".join(unknown), markup=False, highlight=False)
+        console.print("not recorded in the file: " + ", ".join(unknown))

@@ -1,15 +1,14 @@
 """Whatever checkpoints claim and however files are named, an inventory comes of it, soon."""
 
-import io
 import json
 import struct
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from sprite_lora.core.record import METADATA_KEY
+from sprite_lora.core.terminal import console, print_json
 from tools.audit.inventory import take_inventory
 from tools.audit.tables import show
 from tools.audit.walk import walk
@@ -40,5 +39,5 @@ def test_any_claims(tmp_path: Path, files: list[tuple[str, dict[str, str], int]]
     (tmp_path / "rubbish.png").write_bytes(b"\x89PNG\r\n\x1a\n" + rubbish)
     found = take_inventory(walk([tmp_path]))
     assert sum(run["files"] for run in found["runs"]) == len(files)
-    json.dumps(found, allow_nan=False)
-    show(found, Console(file=io.StringIO(), width=100))
+    print_json(found)
+    show(found, console(100))

@@ -236,12 +236,12 @@ def test_what_sd_scripts_wrote(kohya_files: Path) -> None:
 def test_command(lora: Lora, tmp_path: Path) -> None:
     lora("a-000001.safetensors", metadata=kohya(1))
     (tmp_path / "l.csv").write_text("path,size,modified\nb.safetensors,36M,2025-01-01\n")
-    command = [sys.executable, "-m", "tools.audit", str(tmp_path), "--listing", str(tmp_path / "l.csv")]
+    command = [sys.executable, "-m", "tools.command_line", "audit", str(tmp_path), "--listing", str(tmp_path / "l.csv")]
     result = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
     assert [run["run"] for run in json.loads(result.stdout)["runs"]] == ["b", "a"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "SD1.5 rank 16 32-bit | SD1.5 rank 32 16-bit" in told
-    nothing = subprocess.run([*command[:3]], capture_output=True, text=True)
+    nothing = subprocess.run(command[:4], capture_output=True, text=True)
     assert (nothing.returncode, "Traceback" in nothing.stderr) == (1, False)
 
 

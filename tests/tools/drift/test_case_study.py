@@ -14,10 +14,11 @@ BLOCKS = re.findall(r"```console\n\$ (.+?)\n(.*?)```", PAGE, re.DOTALL)
 
 
 @lru_cache
-def output(command: str) -> list[str]:
-    program, *arguments = shlex.split(command)
-    assert program == "python"
-    result = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+def output(shown: str) -> list[str]:
+    program, *arguments = shlex.split(shown)
+    assert program == "sprite-lora"
+    command = [sys.executable, "-m", "tools.command_line", *arguments]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [line.strip() for line in result.stdout.splitlines()]
 
 

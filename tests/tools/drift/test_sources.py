@@ -176,7 +176,7 @@ def test_command_in_its_three_forms(project: Path, git: Git) -> None:
     (project / "captions" / "a.txt").write_text("pixel art, 24x24, [bold]green | hair")
     outputs = {}
     for form in ("--json", "--md", ""):
-        command = [sys.executable, "-m", "tools.drift", "HEAD", *filter(None, [form])]
+        command = [sys.executable, "-m", "tools.command_line", "drift", "HEAD", *filter(None, [form])]
         result = subprocess.run(
             command, capture_output=True, text=True, cwd=project, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
         )
@@ -186,5 +186,7 @@ def test_command_in_its_three_forms(project: Path, git: Git) -> None:
     assert "**0 effective changes; captions: different; prompts: same**" in outputs["--md"]
     assert r"[bold]green \| hair" in outputs["--md"]
     assert "[bold]green | hair" in outputs[""]
-    failed = subprocess.run([sys.executable, "-m", "tools.drift", "nowhere"], capture_output=True, text=True)
+    failed = subprocess.run(
+        [sys.executable, "-m", "tools.command_line", "drift", "nowhere"], capture_output=True, text=True
+    )
     assert (failed.returncode, "Traceback" in failed.stderr) == (1, False)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.results.picture import web_ui_text, write_picture
+from tools.drift.sources import read_facts
 from tools.identify.describe import describe
 
 Write = Callable[..., Path]
@@ -148,7 +149,7 @@ def test_command_on_sound_and_broken_files(write: Write, tmp_path: Path) -> None
     sound = write({"lora_unet_attn2_to_k.lora_down.weight": ("F16", [4, 768])}, {METADATA_KEY: '{"fingerprint": "ff"}'})
     broken = tmp_path / "model.ckpt"
     broken.write_bytes(b"PK\x03\x04 and so on")
-    command = [sys.executable, "-m", "tools.identify", str(sound), str(broken)]
+    command = [sys.executable, "-m", "tools.command_line", "identify", str(sound), str(broken)]
     result = subprocess.run([*command, "--json"], capture_output=True, text=True)
     assert result.returncode == 1
     first, second = json.loads(result.stdout)
@@ -163,15 +164,19 @@ def test_command_on_sound_and_broken_files(write: Write, tmp_path: Path) -> None
 def test_control_characters_do_not_reach_the_terminal(write: Write) -> None:
     tensors = {"lora_unet_attn2_to_k.lora_down.weight": ("F16", [4, 768])}
     path = write(tensors, {"ss_sd_model_name": "a\x1b]0;b\x07[red]c", "ss_epoch": "1"})
-    told = subprocess.run([sys.executable, "-m", "tools.identify", str(path)], capture_output=True, text=True)
+    told = subprocess.run(
+        [sys.executable, "-m", "tools.command_line", "identify", str(path)], capture_output=True, text=True
+    )
     assert told.returncode == 0
     assert "\x1b" not in told.stdout
     assert "[red]c" in told.stdout
 
 
-def test_no_torch(write: Write) -> None:
-    """Names, ranks and settings need no deep-learning library, so that the tool starts at once."""
-    path = write({"lora_unet_attn2_to_k.lora_down.weight": ("F16", [4, 768])})
-    code = f"import sys; sys.argv[1:] = [{str(path)!r}]; from tools.identify.__main__ import main; main()"
-    code += "; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+def test_our_file_says_what_drift_says(write: Write) -> None:
+    """Settings that kohya's metadata has no key for are in our record: `art_pixels` is one."""
+    record = {"params": {"network_dim": 4, "learning_rate": 1e-4}, "package": {"resolution": 96, "art_pixels": 24}}
+    tensors = {"lora_unet_attn2_to_k.lora_down.weight": ("F16", [4, 768])}
+    path = write(tensors, {METADATA_KEY: json.dumps(record), "ss_network_dim": "4"})
+    found = {name: entry["value"] for name, entry in describe(path)["settings"].items()}
+    assert found["art_pixels"] == 24
+    assert found == {name: value.value for name, value in read_facts(str(path), None).settings.items()}

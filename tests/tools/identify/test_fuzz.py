@@ -1,18 +1,17 @@
 """Whatever a file's header or metadata says, it is described: no crash, nothing run, valid JSON."""
 
-import io
 import json
 import struct
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from sprite_lora.core.record import METADATA_KEY
+from sprite_lora.core.terminal import console, print_json
+from sprite_lora.kohya.effective import SETTINGS
 from sprite_lora.kohya.metadata import KEYS as FLAG_KEYS
 from sprite_lora.lora.layout import PARTS
-from tools.identify.__main__ import finite
 from tools.identify.describe import describe
 from tools.identify.tables import show
 
@@ -24,7 +23,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=8,
 )
-WORD = st.text(max_size=12) | JSON.map(json.dumps) | JSON.map(str)
+RECORD = st.fixed_dictionaries({"params": st.dictionaries(st.sampled_from(list(SETTINGS)), JSON, max_size=4)})
+WORD = st.text(max_size=12) | JSON.map(json.dumps) | JSON.map(str) | RECORD.map(json.dumps)
 MODULES = st.sampled_from(
     ("lora_unet_attn2_to_k", "lora_te_text_model_x", "unet:0", "a.b", "lora_unet_double_blocks_0")
 )
@@ -56,5 +56,5 @@ def test_any_words_over_any_tensors(
     path = tmp_path / "any.safetensors"
     path.write_bytes(struct.pack("<Q", len(text)) + text + (filling or b"\xff" * 8)[:1] * at)
     found = describe(path, hashes=True)
-    json.dumps(finite(found), allow_nan=False)
-    show(found, Console(file=io.StringIO(), width=100))
+    print_json(found)
+    show(found, console(100))
