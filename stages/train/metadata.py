@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sprite_lora.bases.base_model import Family
+from sprite_lora.bases.family import Family
 from sprite_lora.core.files import canonical_json
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.dataset.manifest import Manifest
@@ -15,12 +15,6 @@ from stages.train.captions import tag_frequency
 
 NO_CLOCK = {"ss_training_started_at": "0.0", "ss_training_finished_at": "0.0", "modelspec.date": "1970-01-01T00:00:00"}
 """Constants: a clock in the file would change its bytes at each run. The times are in logs/train."""
-
-ARCHITECTURES: dict[Family, str] = {
-    "sd_v1": "stable-diffusion-v1/lora",
-    "sd_v2": "stable-diffusion-v2-512/lora",
-    "sdxl_base_v1-0": "stable-diffusion-xl-v1-base/lora",
-}
 
 NOT_IN_USE = {
     "ss_bucket_info": "null",
@@ -127,18 +121,12 @@ def epoch_metadata(record: dict[str, Any], epoch: int, step: int) -> dict[str, s
 
 
 def _model(params: Train, manifest: Manifest, family: Family, base: Path, base_sha256: str) -> dict[str, str]:
-    version = family + ("_v" if params.v_parameterization and family != "sdxl_base_v1-0" else "")
     keys = {
-        "ss_v2": str(family == "sd_v2"),
-        "ss_base_model_version": version,
+        **family.metadata(params.v_parameterization),
         "ss_sd_model_name": base.name,
         "ss_sd_model_hash": short_hash(base),
         "ss_new_sd_model_hash": base_sha256 if base.is_file() else "IsADirectory",
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": "stable-diffusion-v2-768-v/lora" if version == "sd_v2_v" else ARCHITECTURES[family],
-        "modelspec.implementation": "https://github.com/Stability-AI/generative-models"
-        if family == "sdxl_base_v1-0"
-        else "diffusers",
         "modelspec.title": params.output_name,
         "modelspec.resolution": f"{manifest.resolution}x{manifest.resolution}",
         "modelspec.prediction_type": "v" if params.v_parameterization else "epsilon",

@@ -34,7 +34,7 @@ def check_device(params: Train, device: torch.device) -> None:
 def ignored_settings(params: Train, base: BaseModel) -> list[str]:
     """Settings that do nothing in this run, in words."""
     cases = [
-        (base.is_sdxl and params.clip_skip is not None, "clip_skip: SDXL reads the layer before the last in any case"),
+        *((bool(getattr(params, name)), f"{name}: {why}") for name, why in base.family.ignored.items()),
         (params.keep_tokens > 0 and not params.shuffle_caption, "keep_tokens: shuffle_caption is off"),
         (
             params.lr_scheduler_num_cycles != 1 and params.lr_scheduler != "cosine_with_restarts",

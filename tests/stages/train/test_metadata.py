@@ -6,10 +6,11 @@ import pytest
 import yaml
 from places import ROOT, SHARED
 
+from sprite_lora.bases.registry import load_family
+from sprite_lora.core.header import read_header
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.dataset.manifest import Item, Manifest
 from sprite_lora.kohya.train_params import Train
-from sprite_lora.lora.header import read_header
 from stages.train.batches import Plan, entries
 from stages.train.metadata import epoch_metadata, file_metadata, short_hash
 
@@ -59,7 +60,9 @@ def metadata(train, some, family="sd_v1", base=ROOT, regularisation=None):
         entries(len(some.items), 2, []), train.train_batch_size, train.gradient_accumulation_steps, 1,
         train.max_train_epochs,
     )  # fmt: skip
-    return file_metadata(train, some, plan, RECORD, family, base, "torch.optim.adamw.AdamW", regularisation or {})
+    return file_metadata(
+        train, some, plan, RECORD, load_family(family), base, "torch.optim.adamw.AdamW", regularisation or {}
+    )
 
 
 @pytest.fixture
