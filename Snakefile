@@ -1,6 +1,7 @@
 # The fan-out inside the stage `sample`, and nothing else: every edge between stages is in dvc.yaml.
 from snakemake.utils import min_version
 
+from sprite_lora.bases.registry import chosen_code
 from sprite_lora.core.code import code_hash
 from stages.sample.shards import planned, report_failures
 
@@ -44,6 +45,6 @@ for shard in SHARDS:
             shard=shard.number,
             epochs=shard.epochs_named,
             settings=shard.settings,
-            code=code_hash("sample"),
+            code=code_hash("sample", chosen_code(shard.paths.base)),
         shell:
             "python -m stages.sample --epochs {params.epochs} --shard {params.shard} 2>&1 | tee {log}"

@@ -21,12 +21,13 @@ import torch
 import yaml
 from PIL import Image
 
-from sprite_lora.bases.base_model import CONFIGS, load_base
+from sprite_lora.bases.base_model import load_base
+from sprite_lora.bases.family import CONFIGS
 from sprite_lora.core.files import sha256, sha256_text
+from sprite_lora.core.header import read_header
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.dataset.manifest import Item, Manifest
 from sprite_lora.lora.file import model_hash, read_record
-from sprite_lora.lora.header import read_header
 from sprite_lora.lora.network import LoRANetwork
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -17,6 +17,7 @@ import torch
 from benchmarks.nano_base import border_share, grid_fit, nearest, report, rim
 from demo.portraits.persona import BACKGROUNDS
 from sprite_lora.bases.base_model import load_base
+from sprite_lora.bases.drawing import draw
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core import machine
 from sprite_lora.core.params import Paths, load
@@ -25,11 +26,12 @@ from sprite_lora.dataset.caption import background_word
 from sprite_lora.dataset.manifest import read_manifest
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import checkpoint_files
+from sprite_lora.lora.network import applied
 from sprite_lora.scoring.judge import judge
 from sprite_lora.scoring.ruler import Training
 from sprite_lora.scoring.score_params import Score
 from sprite_lora.scoring.view import view
-from stages.sample.epoch import Checkpoint, Studio, draw, lora
+from stages.sample.epoch import Checkpoint, Studio
 from stages.score.__main__ import learn
 
 
@@ -50,10 +52,10 @@ def studio(paths: Paths, sample: Sample, train: Train) -> Studio:
 def figures(room: Studio, checkpoint: Checkpoint, seeds: range, ruler: Training, score: Score) -> dict[str, float]:
     """Draw all prompts from all seeds and measure: means over the pictures, copies as their number."""
     fits, borders, named, copies = [], [], [], 0
-    with lora(room, checkpoint), machine.one_thread_each(machine.cores()) as pool:
+    with applied(room.base, checkpoint.path, room.sample.network_mul), machine.one_thread_each(machine.cores()) as pool:
         for seed in seeds:
             seeded = Studio(**{**vars(room), "sample": room.sample.model_copy(update={"seed": seed})})
-            drawn = pool.map(partial(draw, seeded), room.sample.prompts)
+            drawn = pool.map(partial(draw, room.base), map(seeded.drawing, room.sample.prompts))
             for prompt, (pixels, _) in zip(room.sample.prompts.values(), drawn, strict=True):
                 fits.append(grid_fit(pixels))
                 borders.append(border_share(pixels))

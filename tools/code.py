@@ -9,11 +9,15 @@ from pathlib import Path
 
 import click
 
+from sprite_lora.bases.registry import chosen_code
 from sprite_lora.core.code import ROOT, script_hash, stage_code
 from sprite_lora.core.errors import SpriteLoraError, run
 from sprite_lora.core.files import write_json
-from sprite_lora.core.params import Paths
+from sprite_lora.core.params import Paths, load
 from tools.command_line import STAGES
+
+ON_THE_BASE = ("train", "sample")
+"""Stages whose code is that of the base model's family; the others run the code of all families."""
 
 
 @click.command(help=__doc__)
@@ -21,17 +25,26 @@ from tools.command_line import STAGES
 def command(write: bool) -> None:
     if not (ROOT / "Snakefile").is_file():
         raise SpriteLoraError("this install holds no Snakefile", "in a clone of the project: uv run sprite-lora code")
+    chosen = present_choice()
     for stage in STAGES:
-        code = code_of(stage)
+        code = code_of(stage, chosen)
         if write:
             write_json(Paths.code / f"{stage}.json", code)
         elif changed := differences(Paths.code / f"{stage}.json", code):
             print(f"{stage}: {', '.join(changed)}")
 
 
-def code_of(stage: str) -> dict[str, str]:
-    """Module or file to its hash. The Snakefile is part of `sample`."""
-    code = stage_code(stage)
+def present_choice() -> list[str]:
+    """The module of the family of params.yaml's base model; none where either can't be read: `validate` says why."""
+    try:
+        return chosen_code(load(Paths).base)
+    except SpriteLoraError:
+        return []
+
+
+def code_of(stage: str, chosen: list[str]) -> dict[str, str]:
+    """Module or file to its hash, with `chosen` families' modules alone. The Snakefile is part of `sample`."""
+    code = stage_code(stage, chosen if stage in ON_THE_BASE else None)
     return code | {"Snakefile": script_hash(ROOT / "Snakefile")} if stage == "sample" else code
 
 

@@ -1,44 +1,69 @@
-"""One picture from noise: denoising with classifier-free guidance, then the autoencoder's decoder."""
+"""One picture from a prompt: encoded text, noise, denoising with classifier-free guidance, the autoencoder's decoder.
 
+A LoRA acts on it by being applied to the base model: `lora.network.applied`.
+"""
+
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
+import diffusers
 import numpy as np
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-)
 from numpy.typing import NDArray
 from torch import Tensor
 
-SCHEDULERS = {
-    "ddim": (DDIMScheduler, {}),
-    "euler": (EulerDiscreteScheduler, {}),
-    "euler_a": (EulerAncestralDiscreteScheduler, {}),
-    "dpm++_2m": (DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++", "solver_order": 2}),
-}
-"""DDIM: Song et al. (2020), eta 0. Euler, Euler a: Karras et al. (2022), k-diffusion. DPM++ 2M: Lu et al. (2022)."""
+from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.bases.samplers import SAMPLERS
+from sprite_lora.bases.text import Encoded
 
 
 @dataclass(frozen=True)
-class Conditioning:
-    """A prompt as the U-Net takes it."""
+class Drawing:
+    """How a picture is drawn."""
 
-    states: Tensor
-    """(1, positions, width): the windows' hidden states."""
-    pooled: Tensor | None = None
-    """(1, width) of SDXL's second encoder; None for SD1.5 and SD2."""
+    prompt: str
+    negative_prompt: str
+    seed: int
+    steps: int
+    guidance_scale: float
+    sampler: str
+    """A name of `samplers.SAMPLERS`."""
+    resolution: int
+    """Side of the picture, in pixels."""
+    max_token_length: int
+    """75, 150 or 225: the U-Net reads as many windows as it was trained with."""
+    clip_skip: int | None
+    v_prediction: bool
 
 
-def scheduler(name: str, config: dict[str, Any], v_prediction: bool) -> Any:
-    """diffusers' scheduler of that name over the base model's own noise schedule (betas, kind of prediction)."""
-    kind, settings = SCHEDULERS[name]
+def draw(base: BaseModel, drawing: Drawing) -> tuple[NDArray[np.uint8], bool]:
+    """The picture (resolution, resolution, 3), and whether all its numbers were finite."""
+    latents = denoise(
+        base,
+        scheduler(drawing.sampler, base.scheduler, drawing.v_prediction),
+        conditioning(base, drawing, drawing.prompt),
+        conditioning(base, drawing, drawing.negative_prompt),
+        steps=drawing.steps,
+        guidance_scale=drawing.guidance_scale,
+        resolution=drawing.resolution,
+        generator=noise_generator(drawing.seed),
+    )
+    return decode(base.vae, latents)
+
+
+@torch.no_grad()
+def conditioning(base: BaseModel, drawing: Drawing, text: str) -> Encoded:
+    """One prompt, encoded by itself, in the trainer's windows."""
+    return base.encode([text], drawing.max_token_length, drawing.clip_skip)
+
+
+def scheduler(sampler: str, config: dict[str, Any], v_prediction: bool) -> Any:
+    """diffusers' scheduler of a sampler over the base model's own noise schedule (betas, kind of prediction)."""
+    settings = dict(SAMPLERS[sampler].settings)
     if v_prediction:
-        settings = {**settings, "prediction_type": "v_prediction"}
-    return kind.from_config(config, **settings)
+        settings["prediction_type"] = "v_prediction"
+    return getattr(diffusers, SAMPLERS[sampler].scheduler).from_config(config, **settings)
 
 
 def noise_generator(seed: int) -> torch.Generator:
@@ -48,42 +73,33 @@ def noise_generator(seed: int) -> torch.Generator:
 
 @torch.no_grad()
 def denoise(
-    unet: Any,
+    base: BaseModel,
     scheduler: Any,
-    prompt: Conditioning,
-    negative: Conditioning,
+    prompt: Encoded,
+    negative: Encoded,
     *,
     steps: int,
     guidance_scale: float,
-    latent_size: int,
     resolution: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """Latents (1, channels, latent_size, latent_size), float32, of the picture that `prompt` describes.
+    """Latents (1, channels, height, width), float32, of the picture of `resolution` pixels that `prompt` describes.
 
     Each step's prediction is negative + guidance_scale * (prompt - negative), Ho & Salimans (2022), eq. 6. The
-    scheduler computes in float32 whatever the U-Net's dtype. `resolution`, in pixels, is SDXL's size conditioning.
+    scheduler computes in float32 whatever the U-Net's dtype. Eight parameters: the four by name are plain numbers.
     """
-    device, dtype = unet.device, unet.dtype
+    device = base.unet.device
     guided = guidance_scale != 1
-    states = torch.cat([negative.states, prompt.states]) if guided else prompt.states
-    added = None
-    if prompt.pooled is not None and negative.pooled is not None:
-        pooled = torch.cat([negative.pooled, prompt.pooled]) if guided else prompt.pooled
-        # Original height and width, crop top and left, target height and width, as sd-scripts draws its samples.
-        size = torch.tensor([[resolution, resolution, 0, 0, resolution, resolution]], device=device, dtype=dtype)
-        added = {"text_embeds": pooled.to(device, dtype), "time_ids": size.repeat(len(pooled), 1)}
-    states = states.to(device, dtype)
+    encoded = prompt.after(negative) if guided else prompt
 
     scheduler.set_timesteps(steps, device=device)
-    shape = (1, unet.config.in_channels, latent_size, latent_size)
+    side = base.latent_side(resolution)
+    shape = (1, base.unet.config.in_channels, side, side)
     latents: Tensor = torch.randn(shape, generator=generator).to(device) * scheduler.init_noise_sigma
-    extra = {"generator": generator} if isinstance(scheduler, EulerAncestralDiscreteScheduler) else {}
+    extra = {"generator": generator} if "generator" in inspect.signature(scheduler.step).parameters else {}
     for timestep in scheduler.timesteps:
         noisy = scheduler.scale_model_input(torch.cat([latents, latents]) if guided else latents, timestep)
-        predicted = unet(
-            noisy.to(dtype), timestep, encoder_hidden_states=states, added_cond_kwargs=added
-        ).sample.float()
+        predicted = base.predict(noisy, timestep, encoded, resolution).float()
         if guided:
             from_negative, from_prompt = predicted.chunk(2)
             predicted = from_negative + guidance_scale * (from_prompt - from_negative)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sprite_lora.lora.header import Tensor
+from sprite_lora.bases.registry import UNKNOWN, families, family_of_width
+from sprite_lora.core.header import Tensor
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,6 @@ CROSS_ATTENTION = (
 
 FIRST_CONVOLUTION = ("model.diffusion_model.input_blocks.0.0.weight", "conv_in.weight", "unet.conv_in.weight")
 
-FAMILIES = {768: "sd_v1", 1024: "sd_v2", 2048: "sdxl_base_v1-0"}
-"""Width of the text read, in features."""
-
 OTHERS = (
     ("double_blocks.", "Flux.1 or a model built like it"),
     ("single_transformer_blocks.", "Flux.1 or a model built like it"),
@@ -52,27 +50,28 @@ def describe_model(tensors: Mapping[str, Tensor]) -> Model:
     if some("control_model.", "controlnet_down_blocks.", "controlnet_cond_embedding."):
         return Model("ControlNet", _family(tensors, cross), "it has a control branch")
     if cross is not None:
-        text = [name for name in names if name.startswith(("cond_stage_model.", "conditioner.", "text_encoder"))]
+        prefixes = ("text_encoder", *(family.file_text for family in families()))
+        text = [name for name in names if name.startswith(prefixes)]
         kind = "base model" if text else "U-Net"
         width = tensors[cross]["shape"][-1]
         basis = f"its cross-attention reads text of width {width}"
         return Model(kind, _family(tensors, cross), basis, _notes(tensors, width))
     for mark, what in OTHERS:
         if some(mark):
-            return Model("base model", "unknown", f"block names of {what}")
+            return Model("base model", UNKNOWN, f"block names of {what}")
     if some("encoder.down_blocks.", "encoder.down.0.block.", "first_stage_model."):
-        return Model("VAE", "unknown", "an image encoder and decoder, no U-Net")
+        return Model("VAE", UNKNOWN, "an image encoder and decoder, no U-Net")
     if some("text_model.encoder.layers.", "transformer.resblocks.", "encoder.block.0.layer.0"):
         embedded = next((t["shape"][-1] for name, t in tensors.items() if "token_embedding.weight" in name), None)
-        return Model("text encoder", "unknown", f"a text encoder of width {embedded}" if embedded else "a text encoder")
+        return Model("text encoder", UNKNOWN, f"a text encoder of width {embedded}" if embedded else "a text encoder")
     if len(names) <= 4 and some("emb_params", "clip_l", "clip_g", "string_to_param", "<"):
-        return Model("embedding", "unknown", "a textual inversion: vectors for a word, no weights")
-    return Model("unknown", "unknown", "no tensor name that is known here")
+        return Model("embedding", UNKNOWN, "a textual inversion: vectors for a word, no weights")
+    return Model("unknown", UNKNOWN, "no tensor name that is known here")
 
 
 def _family(tensors: Mapping[str, Tensor], cross: str | None) -> str:
     shape = tensors[cross]["shape"] if cross else []
-    return FAMILIES.get(shape[-1], "unknown") if shape else "unknown"
+    return family_of_width(shape[-1]) if shape else UNKNOWN
 
 
 def _notes(tensors: Mapping[str, Tensor], width: int) -> tuple[str, ...]:
@@ -82,7 +81,7 @@ def _notes(tensors: Mapping[str, Tensor], width: int) -> tuple[str, ...]:
         notes.append("inpainting: its first convolution reads 9 channels")
     elif len(first) == 4 and first[1] not in (4, 9):
         notes.append(f"its first convolution reads {first[1]} channels")
-    if width == 1024:
+    if any(family.either_prediction for family in families() if family.text_width == width):
         notes.append("whether it predicts noise or velocity, a header does not show")
     if "v_pred" in tensors:
         notes.append("marked as predicting velocity" + (" with zero terminal SNR" if "ztsnr" in tensors else ""))

@@ -5,6 +5,7 @@ A difference between two runs is one between effective values. Names and default
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 from sprite_lora.kohya.flags import OFF, Flag, holds
@@ -36,13 +37,13 @@ def resolve(
     *,
     unknown: Mapping[str, str] | None = None,
     unlisted: Literal["default", "unknown"] = "default",
-    sdxl: bool = False,
+    ignored: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Value]:
     """Effective value of every setting in SETTINGS.
 
     `given`: what was given, None for `as if not given`. `unknown`: settings whose value is not known, and why.
     `unlisted`: how to read a setting that is in neither: a command line that is whole leaves defaults, a table or a
-    file's metadata leaves it unknown.
+    file's metadata leaves it unknown. `ignored`: settings that do nothing with the base's family, and why.
     """
     unknown = unknown or {}
     values: dict[str, Value] = {}
@@ -56,7 +57,7 @@ def resolve(
         else:
             values[name] = Value(None, "unknown", None, "not recorded")
     _inherit(values)
-    return {name: _activity(name, value, values, sdxl) for name, value in values.items()}
+    return {name: _activity(name, value, values, ignored) for name, value in values.items()}
 
 
 def _normal(name: str, value: Any) -> Any:
@@ -95,14 +96,14 @@ def _inherit(values: dict[str, Value]) -> None:
                 values["save_precision"] = Value(precision, "default", True, flag)
 
 
-def _activity(name: str, value: Value, values: Mapping[str, Value], sdxl: bool) -> Value:
+def _activity(name: str, value: Value, values: Mapping[str, Value], ignored: Mapping[str, str]) -> Value:
     """The value with whether it does anything in this run."""
     active: bool | None = True
     idle = ""
     if name == "learning_rate":
         active, idle = False, "takes effect through unet_lr and text_encoder_lr"
-    elif name == "clip_skip" and sdxl:
-        active, idle = False, "SDXL ignores it"
+    elif name in ignored:
+        active, idle = False, ignored[name]
     elif name == "text_encoder_lr" and values["network_train_unet_only"].value:
         active, idle = False, "no text encoder is trained"
     elif name == "max_train_steps" and values["max_train_epochs"].value is not None:

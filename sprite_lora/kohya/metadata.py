@@ -39,12 +39,6 @@ NO_BUCKETS = {"ss_bucket_info": "null", "ss_min_bucket_reso": "None", "ss_max_bu
 NO_CHECKOUT = {"ss_sd_scripts_commit_hash": "(unknown)"}
 """sd-scripts' value where it runs outside of a Git checkout."""
 
-ARCHITECTURES = {
-    "sd_v1": "stable-diffusion-v1/lora",
-    "sd_v2": "stable-diffusion-v2-512/lora",
-    "sdxl_base_v1-0": "stable-diffusion-xl-v1-base/lora",
-}
-
 
 def read_value(text: str) -> Any:
     """A value as sd-scripts wrote it with `str()`: None, bool, number, or text."""
@@ -142,8 +136,8 @@ def tag_frequency(metadata: Mapping[str, str]) -> dict[str, int]:
 class Training:
     """What a file says of its training beside the params, the data and the record."""
 
-    family: str
-    """The base model's, kohya's `ss_base_model_version`."""
+    base_keys: dict[str, str]
+    """The keys that name the base model's family."""
     base: Path
     optimizer: str
     """As kohya writes it: `torch.optim.adamw.AdamW(weight_decay=0.1)`."""
@@ -210,19 +204,13 @@ def _flag_values(params: Train) -> dict[str, str]:
 
 
 def _model(params: Train, manifest: Manifest, training: Training, base_sha256: str) -> dict[str, str]:
-    family, base = training.family, training.base
-    version = family + ("_v" if params.v_parameterization and family != "sdxl_base_v1-0" else "")
+    base = training.base
     keys = {
-        "ss_v2": str(family == "sd_v2"),
-        "ss_base_model_version": version,
+        **training.base_keys,
         "ss_sd_model_name": base.name,
         "ss_sd_model_hash": short_hash(base),
         "ss_new_sd_model_hash": base_sha256 if base.is_file() else "IsADirectory",
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": "stable-diffusion-v2-768-v/lora" if version == "sd_v2_v" else ARCHITECTURES[family],
-        "modelspec.implementation": "https://github.com/Stability-AI/generative-models"
-        if family == "sdxl_base_v1-0"
-        else "diffusers",
         "modelspec.title": params.output_name,
         "modelspec.resolution": f"{manifest.resolution}x{manifest.resolution}",
         "modelspec.prediction_type": "v" if params.v_parameterization else "epsilon",

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sprite_lora.core.files import write_bytes
+from sprite_lora.core.header import read_header
+from sprite_lora.core.precision import stored_as
 from sprite_lora.core.record import METADATA_KEY
-from sprite_lora.lora.header import read_header
 
 if TYPE_CHECKING:
     import torch
@@ -71,15 +72,11 @@ def _header(tensors: "dict[str, torch.Tensor]", metadata: dict[str, str]) -> byt
     for name in sorted(tensors):
         tensor = tensors[name]
         end = start + tensor.numel() * tensor.element_size()
-        content[name] = {"dtype": _dtype_name(tensor), "shape": list(tensor.shape), "data_offsets": [start, end]}
+        content[name] = {"dtype": stored_as(tensor.dtype), "shape": list(tensor.shape), "data_offsets": [start, end]}
         start = end
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text
-
-
-def _dtype_name(tensor: "torch.Tensor") -> str:
-    return {"torch.float32": "F32", "torch.float16": "F16", "torch.bfloat16": "BF16"}[str(tensor.dtype)]
 
 
 def _bytes(tensor: "torch.Tensor") -> bytes:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-from sprite_lora.lora.header import Tensor
+from sprite_lora.bases.registry import families, family_of_width
+from sprite_lora.core.header import Tensor
 
 PARTS = {
     "lora_down.weight": "down", "lora_up.weight": "up", "lora_mid.weight": "mid",
@@ -64,9 +65,6 @@ KINDS = tuple(
     )
 )  # fmt: skip
 """The first pattern found in a module's name says what kind it is."""
-
-FAMILY_OF_TEXT_WIDTH = {768: "sd_v1", 1024: "sd_v2", 2048: "sdxl_base_v1-0"}
-"""Width of the text that cross-attention reads, to kohya's name for the base (`ss_base_model_version`)."""
 
 _PART = re.compile(
     r"(.+?)(?:\.|_(?=lora\.))(" + "|".join(re.escape(p) for p in sorted(PARTS, key=len, reverse=True)) + ")"
@@ -206,12 +204,10 @@ def family(modules: Iterable[Module]) -> tuple[str, str]:
     }
     if not widths:
         # cloneofsimo's layout numbers its modules: a key or value projection is the one that reads a text's width.
-        widths = {
-            m.inputs for m in modules if ":" in m.name and m.inputs in (768, 1024, 2048) and m.outputs in (320, 640)
-        }
+        read = {one.text_width for one in families()}
+        widths = {m.inputs for m in modules if ":" in m.name and m.inputs in read and m.outputs in (320, 640)}
     if len(widths) == 1 and (width := widths.pop()) is not None:
-        known = FAMILY_OF_TEXT_WIDTH.get(width)
-        return known or "unknown", f"its cross-attention reads text of width {width}"
+        return family_of_width(width), f"its cross-attention reads text of width {width}"
     if len(widths) > 1:
         return (
             "unknown",
@@ -228,12 +224,9 @@ TRANSFORMERS = (
 
 def _family_without_cross_attention(modules: list[Module], names: str) -> tuple[str, str]:
     text_widths = {m.inputs for m in modules if m.component.startswith("text") and re.search(r"[qkv]_proj$", m.name)}
-    if 1280 in text_widths:
-        return "sdxl_base_v1-0", "it adapts a text encoder of width 1280, as SDXL's second"
-    if 1024 in text_widths:
-        return "sd_v2", "it adapts a text encoder of width 1024"
-    if re.search(r"transformer_blocks_[1-9]", names):
-        return "sdxl_base_v1-0", "it has several transformer blocks in one place, as SDXL alone"
+    for one in families():
+        if basis := one.adapter_basis(text_widths, names):
+            return one.name, basis
     shallow = [m for m in modules if re.search(r"down_blocks_0_attentions|input_blocks_1_1_", m.name.replace(".", "_"))]
     if any(m.outputs == 320 for m in shallow):
         return "unknown", "attention at 320 channels, as SD 1.x and 2.x have, and nothing that tells them apart"

@@ -6,6 +6,7 @@ One class for training and for drawing. It hooks into the base model and never c
 import math
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,9 @@ from torch.nn.utils import skip_init
 from torch.utils.hooks import RemovableHandle
 
 from sprite_lora.bases.base_model import BaseModel
-from sprite_lora.bases.unet_names import original_path
 from sprite_lora.core import rng
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.lora.file import read_tensors
-
-UNET_BLOCKS = ("Transformer2DModel",)
-UNET_CONV_BLOCKS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
-"""Only with conv_dim."""
-TEXT_BLOCKS = ("CLIPAttention", "CLIPSdpaAttention", "CLIPMLP")
 
 
 class LoRAModule(nn.Module):
@@ -91,7 +86,7 @@ class LoRANetwork(nn.Module):
         if unknown:
             raise SpriteLoraError(
                 f"{len(unknown)} of the LoRA's {len(ranks)} modules are not in this base model, such as {unknown[0]}",
-                f"the base model is {base.family}; the LoRA was made for another one",
+                f"the base model is {base.family.label}; the LoRA was made for another one",
             )
         self._targets = [targets[name] for name in ranks]
         self.loras = [
@@ -161,6 +156,21 @@ class LoRANetwork(nn.Module):
             lora.part_of_thread[threading.get_ident()] = part
 
 
+@contextmanager
+def applied(base: BaseModel, path: Path | None, multiplier: float) -> Iterator[None]:
+    """A LoRA file's weights act on the base with that strength; afterwards the base is as it was. None: no LoRA."""
+    if path is None:
+        yield
+        return
+    network = LoRANetwork.from_file(base, path)
+    network.set_multiplier(multiplier)
+    network.apply_to_base()
+    try:
+        yield
+    finally:
+        network.restore()
+
+
 def ranks_for(
     base: BaseModel,
     network_dim: int,
@@ -194,12 +204,13 @@ def ranks_in(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, float]
 
 def target_modules(base: BaseModel, with_convolutions: bool = True) -> Iterator[tuple[str, nn.Module]]:
     """kohya's name and the module, text encoders first, in module order."""
-    for number, encoder in enumerate(base.text_encoders, start=1):
-        prefix = f"lora_te{number}" if len(base.text_encoders) > 1 else "lora_te"
-        for path, module in _inside(encoder, TEXT_BLOCKS):
-            yield f"{prefix}_{path}".replace(".", "_"), module
-    for path, module in _inside(base.unet, UNET_BLOCKS + (UNET_CONV_BLOCKS if with_convolutions else ())):
-        yield f"lora_unet_{original_path(path) if base.is_sdxl else path}".replace(".", "_"), module
+    family = base.family
+    for named, encoder in zip(family.text_encoders, base.text_encoders, strict=True):
+        for path, module in _inside(encoder, family.text_blocks):
+            yield f"{named.lora}_{path}".replace(".", "_"), module
+    blocks = family.unet_blocks + (family.convolution_blocks if with_convolutions else ())
+    for path, module in _inside(base.unet, blocks):
+        yield f"lora_unet_{family.lora_path(path)}".replace(".", "_"), module
 
 
 def _inside(root: nn.Module, blocks: tuple[str, ...]) -> Iterator[tuple[str, nn.Module]]:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sprite_lora.bases.registry import families
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.lora.header import read_header
+from sprite_lora.core.header import read_header
+from sprite_lora.core.precision import precision
 
 Part = Literal["unet", "unet_conv", "text_encoder"]
-
-BYTES = {"float": 4, "fp32": 4, "fp16": 2, "bf16": 2}
-"""Of one number, by kohya's save_precision."""
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 
@@ -30,7 +29,6 @@ _CONVOLUTIONS = re.compile(
 )
 _BLOCK = re.compile(r"(.+?)\.transformer_blocks\.")
 _FILE_UNET = "model.diffusion_model."
-_FILE_TEXT = ("cond_stage_model.", "conditioner.embedders.")
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,13 @@ def lora_targets(base: Path) -> list[Target]:
     if base.is_dir():
         unet = _shapes(base / "unet")
         text: dict[str, list[int]] = {}
-        for folder in ("text_encoder", "text_encoder_2"):
-            if (base / folder).is_dir():
-                text |= {f"{folder}.{name}": shape for name, shape in _shapes(base / folder).items()}
+        for folder in sorted(path for path in base.glob("text_encoder*") if path.is_dir()):
+            text |= {f"{folder.name}.{name}": shape for name, shape in _shapes(folder).items()}
     else:
         shapes = {name: tensor["shape"] for name, tensor in read_header(base).tensors.items()}
         unet = {name: shape for name, shape in shapes.items() if name.startswith(_FILE_UNET)}
-        text = {name: shape for name, shape in shapes.items() if name.startswith(_FILE_TEXT)}
+        prefixes = tuple(family.file_text for family in families())
+        text = {name: shape for name, shape in shapes.items() if name.startswith(prefixes)}
     targets = [*_unet_targets(unet), *_text_targets(text)]
     if not {target.part for target in targets} >= {"unet", "text_encoder"}:
         raise SpriteLoraError(f"{base}: no U-Net with attention and text encoder of Stable Diffusion in it")
@@ -87,7 +85,7 @@ def lora_bytes(parameters: int, modules: int, save_precision: str | None) -> int
 
     `save_precision` None keeps fp32, as kohya does.
     """
-    return (parameters + modules) * BYTES[save_precision or "float"]
+    return (parameters + modules) * precision(save_precision).bytes
 
 
 def _shapes(folder: Path) -> dict[str, list[int]]:

@@ -10,15 +10,13 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
+from sprite_lora.bases.samplers import SAMPLERS
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import canonical_json, write_bytes
 from sprite_lora.core.record import METADATA_KEY
 
 PARAMETERS = "parameters"
 """The PNG text key that AUTOMATIC1111's web UI and its relatives write and read."""
-
-SAMPLERS = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpm++_2m": "DPM++ 2M"}
-"""Our scheduler to the web UI's name for it."""
 
 SETTING = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 """One `Key: value` of the web UI's last line, as that UI itself matches it (infotext_utils.py `re_param`)."""
@@ -60,7 +58,7 @@ def web_ui_text(
     """
     settings: dict[str, object] = {
         "Steps": steps,
-        "Sampler": SAMPLERS[scheduler],
+        "Sampler": SAMPLERS[scheduler].web_ui,
         "CFG scale": f"{guidance_scale:g}",
         "Seed": seed,
         "Size": f"{size[0]}x{size[1]}",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sprite_lora.bases.registry import ignored_settings
 from sprite_lora.kohya.effective import SETTINGS, Value, resolve
 from sprite_lora.kohya.train_params import FLAGS
 
@@ -108,7 +109,7 @@ def from_params(
     return RunFacts(
         name=name,
         source=source,
-        settings=resolve(given, unknown=unknown, sdxl=(family or "").startswith("sdxl")),
+        settings=resolve(given, unknown=unknown, ignored=ignored_settings(family)),
         base=Base(name=_text(paths.get("base")), family=family),
         captions=captions or Captions(certainty="unknown"),
         prompts=Prompts(
@@ -141,7 +142,7 @@ def from_record(
         settings=resolve(
             given_settings(params, package) | {"num_train_images": images, "num_reg_images": regularisation},
             unknown={} if images else {"num_train_images": "the record holds a hash of the set"},
-            sdxl=(family or "").startswith("sdxl"),
+            ignored=ignored_settings(family),
         ),
         base=Base(family=family, sha256=_text(record.get("base"))),
         captions=Captions(sha256=_text(record.get("captions")), version="the set that it records"),

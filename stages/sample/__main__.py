@@ -24,6 +24,7 @@ from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core import machine
 from sprite_lora.core.errors import run_stage
 from sprite_lora.core.params import Paths, load
+from sprite_lora.core.precision import torch_dtype
 from sprite_lora.core.record import base_hash
 from sprite_lora.dataset.manifest import read_manifest
 from sprite_lora.kohya.train_params import Train
@@ -32,8 +33,6 @@ from sprite_lora.lora.file import model_hash, read_record
 from stages.sample.drawing_lock import drawing
 from stages.sample.epoch import Checkpoint, Studio, draw_epoch, require_short_prompts, require_still_there
 from stages.sample.shards import chosen_epochs, require_checkpoints
-
-PRECISIONS = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def main() -> None:
@@ -72,8 +71,7 @@ def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int
     device = machine.device()
     if device.type == "cuda":
         device = torch.device("cuda", shard % torch.cuda.device_count())
-    on_gpu = PRECISIONS[train.mixed_precision]
-    dtype = on_gpu if device.type == "cuda" else torch.float32
+    dtype = torch_dtype(train.mixed_precision if device.type == "cuda" else "no")
     studio = Studio(
         base=load_base(base, dtype, device),
         base_name=base.stem,

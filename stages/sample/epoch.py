@@ -1,24 +1,19 @@
 """All pictures of one epoch: the LoRA hooked in, the prompts encoded and drawn, each picture stamped."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from sprite_lora.bases.base_model import BaseModel
-from sprite_lora.bases.drawing import Conditioning, decode, denoise, noise_generator, scheduler
+from sprite_lora.bases.drawing import Drawing, draw
 from sprite_lora.bases.sample_params import Sample
-from sprite_lora.bases.text import encode
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.lora.network import LoRANetwork
+from sprite_lora.lora.network import applied
 from sprite_lora.results.picture import web_ui_text, write_picture
 
 
@@ -36,6 +31,22 @@ class Studio:
     """The trainer's: the U-Net reads as many windows as it was trained with."""
     clip_skip: int | None
     v_prediction: bool
+
+    def drawing(self, name: str) -> Drawing:
+        """How the picture of that name is drawn."""
+        sample = self.sample
+        return Drawing(
+            prompt=sample.prompts[name],
+            negative_prompt=sample.negative_prompt,
+            seed=sample.seed,
+            steps=sample.steps,
+            guidance_scale=sample.guidance_scale,
+            sampler=sample.scheduler,
+            resolution=self.resolution,
+            max_token_length=self.max_token_length,
+            clip_skip=self.clip_skip,
+            v_prediction=self.v_prediction,
+        )
 
 
 @dataclass(frozen=True)
@@ -72,10 +83,11 @@ def draw_epoch(studio: Studio, checkpoint: Checkpoint, folder: Path, at_once: in
     names = list(studio.sample.prompts)
     clear(folder, keep={f"{name}.png" for name in names})
     with (
-        lora(studio, checkpoint),
+        applied(studio.base, checkpoint.path, studio.sample.network_mul),
         ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
-        for name, (pixels, finite) in zip(names, pool.map(partial(draw, studio), names), strict=True):
+        drawn = pool.map(partial(draw, studio.base), map(studio.drawing, names))
+        for name, (pixels, finite) in zip(names, drawn, strict=True):
             if not finite:
                 print(
                     f"epoch {checkpoint.epoch:02d}, {name}: not all numbers were finite; drawn black there", flush=True
@@ -100,45 +112,6 @@ def clear(folder: Path, keep: set[str]) -> None:
     for path in [*folder.glob("*.png"), *folder.glob(".*.tmp")]:
         if path.name not in keep:
             path.unlink()
-
-
-@contextmanager
-def lora(studio: Studio, checkpoint: Checkpoint) -> Iterator[None]:
-    """The checkpoint's LoRA hooked into the base with strength network_mul; afterwards the base is as it was."""
-    if checkpoint.path is None:
-        yield
-        return
-    network = LoRANetwork.from_file(studio.base, checkpoint.path)
-    network.set_multiplier(studio.sample.network_mul)
-    network.apply_to_base()
-    try:
-        yield
-    finally:
-        network.restore()
-
-
-@torch.no_grad()
-def conditioning(studio: Studio, prompt: str) -> Conditioning:
-    """One prompt, encoded by itself, in the trainer's windows."""
-    encoded = encode(studio.base, [prompt], studio.max_token_length, studio.clip_skip)
-    return Conditioning(encoded.states, encoded.pooled)
-
-
-def draw(studio: Studio, name: str) -> tuple[NDArray[np.uint8], bool]:
-    """The picture (resolution, resolution, 3) of a prompt, and whether all its numbers were finite."""
-    base, sample = studio.base, studio.sample
-    latents = denoise(
-        base.unet,
-        scheduler(sample.scheduler, base.scheduler, studio.v_prediction),
-        conditioning(studio, sample.prompts[name]),
-        conditioning(studio, sample.negative_prompt),
-        steps=sample.steps,
-        guidance_scale=sample.guidance_scale,
-        latent_size=studio.resolution // 2 ** (len(base.vae.config.block_out_channels) - 1),
-        resolution=studio.resolution,
-        generator=noise_generator(sample.seed),
-    )
-    return decode(base.vae, latents)
 
 
 def picture_record(studio: Studio, checkpoint: Checkpoint, name: str) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.header import read_header
 from sprite_lora.lora.file import model_hash, read_record
-from sprite_lora.lora.header import read_header
 
 
 @dataclass(frozen=True)

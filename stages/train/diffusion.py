@@ -1,11 +1,10 @@
-"""One batch through the diffusion process: what the U-Net is shown, what it should say, what it says."""
+"""One batch's noise and timesteps, and how the base model is computed in training."""
 
 from typing import Any
 
 import torch
 
 from sprite_lora.bases.base_model import BaseModel
-from sprite_lora.bases.text import Encoded
 from sprite_lora.core import rng
 from sprite_lora.kohya.train_params import Train
 from stages.train import noise
@@ -27,19 +26,6 @@ def batch_noise(latents: torch.Tensor, params: Train, number: int) -> torch.Tens
 def batch_timesteps(pictures: int, timesteps: int, seed: int, number: int) -> torch.Tensor:
     """One timestep per picture, uniform over 0..timesteps-1, a function of (seed, batch number)."""
     return torch.randint(0, timesteps, (pictures,), generator=rng.generator(seed, "timestep", number))
-
-
-def predict(
-    base: BaseModel, noisy: torch.Tensor, timesteps: torch.Tensor, encoded: Encoded, resolution: int
-) -> torch.Tensor:
-    """What the U-Net says. SDXL is also told the pooled text and the sizes: `resolution` squared, not cropped."""
-    more: dict[str, Any] = {}
-    if base.is_sdxl:
-        sizes = torch.tensor([[resolution, resolution, 0, 0, resolution, resolution]], device=noisy.device)
-        more = {"added_cond_kwargs": {"text_embeds": encoded.pooled, "time_ids": sizes.expand(len(noisy), -1)}}
-    dtype = base.unet.dtype
-    said: torch.Tensor = base.unet(noisy.to(dtype), timesteps, encoded.states.to(dtype), **more).sample
-    return said
 
 
 def set_attention(unet: Any, xformers: bool, sdpa: bool) -> None:

@@ -10,11 +10,10 @@ from typing import Any
 import torch
 
 from sprite_lora.bases.base_model import BaseModel
-from sprite_lora.bases.text import Encoded, encode
+from sprite_lora.bases.text import Encoded
 from sprite_lora.core import machine
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.network import LoRANetwork
-from stages.train.diffusion import predict
 from stages.train.loss import picture_losses
 
 PICTURES_AT_ONCE = 2
@@ -65,7 +64,7 @@ def batch_loss(model: Model, batch: Batch) -> torch.Tensor:
 def encode_captions(model: Model, captions: list[str]) -> Encoded:
     """Text states, with gradients where a text encoder is trained."""
     with model.precision(), torch.set_grad_enabled(model.trains_text):
-        return encode(model.base, captions, model.params.max_token_length, model.params.clip_skip)
+        return model.base.encode(captions, model.params.max_token_length, model.params.clip_skip)
 
 
 def part_loss(model: Model, batch: Batch, encoded: Encoded, part: slice) -> torch.Tensor:
@@ -73,8 +72,8 @@ def part_loss(model: Model, batch: Batch, encoded: Encoded, part: slice) -> torc
     pooled = None if encoded.pooled is None else encoded.pooled[part]
     with model.precision():
         texts = Encoded(encoded.states[part], pooled)
-        said = predict(model.base, batch.noisy[part], batch.timesteps[part], texts, model.resolution)
-    losses = picture_losses(said, batch.target[part]) * batch.weights[part]
+        predicted = model.base.predict(batch.noisy[part], batch.timesteps[part], texts, model.resolution)
+    losses = picture_losses(predicted, batch.target[part]) * batch.weights[part]
     return losses.sum() / len(batch.captions)
 
 

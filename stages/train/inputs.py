@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.bases.registry import chosen_code
 from sprite_lora.core.code import code_hash
 from sprite_lora.core.files import sha256_tree
 from sprite_lora.core.params import Paths
@@ -30,7 +31,7 @@ def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any
             "sprites": manifest.sprites_sha256,
             "regularisation": sha256_tree(paths.regularisation),
             "base": base_hash(paths.base),
-            "code": code_hash("train"),
+            "code": code_hash("train", chosen_code(paths.base)),
             "versions": versions(),
         }
     )

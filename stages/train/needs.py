@@ -35,7 +35,7 @@ def check_device(params: Train, device: torch.device) -> None:
 def ignored_settings(params: Train, base: BaseModel) -> list[str]:
     """Settings that do nothing in this run, in words."""
     cases = [
-        (base.is_sdxl and params.clip_skip is not None, "clip_skip: SDXL reads the layer before the last in any case"),
+        *((bool(getattr(params, name)), f"{name}: {why}") for name, why in base.family.ignored.items()),
     ]
     values = params.model_dump()
     for name, value in values.items():

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
 from sprite_lora.bases.base_model import load_base
 from sprite_lora.core.params import Paths
+from sprite_lora.core.precision import precision, torch_dtype
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import folders, read_regularisation
 from sprite_lora.kohya.metadata import Training, epoch_metadata, file_metadata
@@ -24,8 +24,6 @@ from stages.train.optimizer import described
 from stages.train.plots import StepLog
 from stages.train.run import Run
 from stages.train.state import State
-
-DTYPES = {"no": torch.float32, "float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def checkpoint_names(params: Train) -> list[str]:
@@ -74,7 +72,7 @@ def prepare(
     params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], accelerator: Any
 ) -> tuple[Run, dict[str, str]]:
     """Base model, pictures and network, ready for the first step, and the checkpoints' metadata."""
-    base = load_base(paths.base, DTYPES[params.mixed_precision], accelerator.device)
+    base = load_base(paths.base, torch_dtype(params.mixed_precision), accelerator.device)
     pool = side_by_side(base, accelerator.device)
     regular = read_regularisation(paths.regularisation)
     pictures = read_pictures(base, manifest, paths.dataset, regular, params.prior_loss_weight, pool)
@@ -82,7 +80,8 @@ def prepare(
     plan = make_plan(params, manifest, regular)
     run = Run(params, base, pictures, plan, manifest.resolution, accelerator, pool)
     optimizer = described(run.optimizer, params)
-    training = Training(base.family, paths.base, optimizer, plan.batches_per_epoch, plan.steps, folders(regular))
+    named = base.family.metadata(params.v_parameterization)
+    training = Training(named, paths.base, optimizer, plan.batches_per_epoch, plan.steps, folders(regular))
     return run, file_metadata(params, manifest, record, training)
 
 
@@ -101,7 +100,7 @@ def check_room(run: Run, state: State, out: Path) -> None:
     names = checkpoint_names(run.params)
     weights = list(run.network.parameters())
     trained = sum(weight.numel() for weight in weights if weight.requires_grad)
-    width = DTYPES[run.params.save_precision or "float"].itemsize
+    width = precision(run.params.save_precision).bytes
     missing = sum(not (state.epochs / name).exists() for name in names)
     needed = needs.disk_needed(sum(weight.numel() for weight in weights), trained, width, len(names), missing)
     needs.check_disks(state.folder, out, *needed)
@@ -112,7 +111,7 @@ def save(run: Run, state: State, metadata: dict[str, str], record: dict[str, Any
     params, per_epoch = run.params, run.plan.steps_per_epoch
     epoch, over = divmod(step, per_epoch)
     if not over and (epoch % params.save_every_n_epochs == 0 or epoch == params.max_train_epochs):
-        dtype = DTYPES[params.save_precision or "float"]
+        dtype = torch_dtype(params.save_precision)
         tensors = {name: tensor.to(dtype) for name, tensor in run.network.state_dict().items()}
         path = state.epochs / file_name(params.output_name, epoch, params.max_train_epochs)
         faults.check_disk(state.folder, sum(tensor.nbytes for tensor in tensors.values()), path.name)

@@ -6,7 +6,9 @@ import torch
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file
 
-from sprite_lora.bases.base_model import CONFIGS, file_family, load_base, load_file
+from sprite_lora.bases.base_model import load_base
+from sprite_lora.bases.family import CONFIGS
+from sprite_lora.bases.registry import family_of, load_family
 from sprite_lora.core.errors import SpriteLoraError
 
 RESNET = {
@@ -136,7 +138,7 @@ def same_weights(one, two):
 )
 def test_folder(fixture, family, encoders, scale, request, no_network):
     base = load_base(request.getfixturevalue(fixture))
-    assert base.family == family
+    assert base.family.name == family
     assert len(base.text_encoders) == encoders
     assert base.latent_scale == scale
     assert base.scheduler["beta_end"] == 0.012
@@ -150,9 +152,9 @@ def test_folder(fixture, family, encoders, scale, request, no_network):
 def test_single_file_is_the_folder_it_was_made_from(fixture, family, request, tmp_path, no_network):
     folder = request.getfixturevalue(fixture)
     path = single_file(folder, tmp_path / "base.safetensors")
-    assert file_family(path) == family
-    base = load_file(path, torch.float32, configs(folder, family, tmp_path / "configs"))
-    assert base.family == family
+    assert family_of(path).name == family
+    base = load_family(family).load_file(path, torch.float32, configs(folder, family, tmp_path / "configs"))
+    assert base.family.name == family
     assert base.tokenizer.token_ids("cat") == [2368]
     same_weights(base, load_base(folder))
 
@@ -207,10 +209,17 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(SpriteLoraError, match="is not here"):
         load_base(tmp_path / "nothing")
     save_file({"lora_unet_x.alpha": torch.zeros(1)}, tmp_path / "lora.safetensors")
-    with pytest.raises(SpriteLoraError, match=r"not a Stable Diffusion 1\.x, 2\.x or XL base model"):
+    with pytest.raises(SpriteLoraError, match=r"not a base model of SD1\.5, SD2 or SDXL"):
         load_base(tmp_path / "lora.safetensors")
     (tmp_path / "folder" / "unet").mkdir(parents=True)
+    with pytest.raises(SpriteLoraError, match="it holds no text_encoder/"):
+        load_base(tmp_path / "folder")
+    (tmp_path / "folder" / "text_encoder").mkdir()
     with pytest.raises(SpriteLoraError, match="no weights"):
+        load_base(tmp_path / "folder")
+    for name in ("text_encoder_2", "text_encoder_3"):
+        (tmp_path / "folder" / name).mkdir()
+    with pytest.raises(SpriteLoraError, match="it holds text_encoder/, text_encoder_2/, text_encoder_3/"):
         load_base(tmp_path / "folder")
 
 
@@ -228,7 +237,7 @@ def test_file_that_lacks_weights_is_refused(tiny_sd, tmp_path, part, name):
     del tensors[name]
     save_file(tensors, path)
     with pytest.raises(SpriteLoraError, match=f"lacks weights of its {part}: "):
-        load_file(path, torch.float32, configs(tiny_sd, "sd_v1", tmp_path / "configs"))
+        load_family("sd_v1").load_file(path, torch.float32, configs(tiny_sd, "sd_v1", tmp_path / "configs"))
 
 
 @pytest.mark.parametrize("part", ["text_encoder", "unet", "vae"])

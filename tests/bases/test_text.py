@@ -3,7 +3,7 @@ import torch
 from transformers import CLIPTokenizer
 
 from sprite_lora.bases.base_model import load_base
-from sprite_lora.bases.text import BOS, EOS, encode, windows
+from sprite_lora.bases.text import BOS, EOS, windows
 
 WORDS = "pixel art, 24x24, portrait of a lady, blonde hair, blue eyes, "
 TEXTS = {
@@ -74,7 +74,7 @@ def test_windows_are_encoded_apart_and_joined(sd, length, positions):
     text = "red hat, " * 60
     (encoder,) = sd.text_encoders
     with torch.no_grad():
-        states = encode(sd, [WORDS, text], length).states
+        states = sd.encode([WORDS, text], length).states
         apart = [encoder(torch.tensor([window]))[0][0] for window in windows(sd.tokenizer.token_ids(text), length, EOS)]
     expected = torch.cat([apart[0][:1], *(window[1:-1] for window in apart), apart[-1][-1:]])
     assert states.shape == (2, positions, 32)
@@ -88,18 +88,18 @@ def test_clip_skip_counts_layers_from_the_end(sd):
         hidden = encoder(ids, output_hidden_states=True).hidden_states
         for skip in (1, 2, 3):
             expected = encoder.text_model.final_layer_norm(hidden[-skip])
-            torch.testing.assert_close(encode(sd, [WORDS], 75, skip).states, expected)
-        torch.testing.assert_close(encode(sd, [WORDS], 75, None).states, encode(sd, [WORDS], 75, 1).states)
+            torch.testing.assert_close(sd.encode([WORDS], 75, skip).states, expected)
+        torch.testing.assert_close(sd.encode([WORDS], 75, None).states, sd.encode([WORDS], 75, 1).states)
 
 
 def test_sdxl_reads_both_encoders_and_the_first_windows_pooled_vector(sdxl):
     first, second = sdxl.text_encoders
     ids = sdxl.tokenizer.token_ids(WORDS)
     with torch.no_grad():
-        encoded = encode(sdxl, [WORDS], 75)
+        encoded = sdxl.encode([WORDS], 75)
         one = first(torch.tensor(windows(ids, 75, EOS)), output_hidden_states=True)
         two = second(torch.tensor(windows(ids, 75, 0)), output_hidden_states=True)
-        long = encode(sdxl, [WORDS], 225)
+        long = sdxl.encode([WORDS], 225)
     torch.testing.assert_close(encoded.states, torch.cat([one.hidden_states[-2], two.hidden_states[-2]], dim=2))
     torch.testing.assert_close(encoded.pooled, two.text_embeds)
     assert long.states.shape == (1, 227, 96)
@@ -108,4 +108,4 @@ def test_sdxl_reads_both_encoders_and_the_first_windows_pooled_vector(sdxl):
 
 def test_sdxl_ignores_clip_skip(sdxl):
     with torch.no_grad():
-        torch.testing.assert_close(encode(sdxl, [WORDS], 75, 2).states, encode(sdxl, [WORDS], 75).states)
+        torch.testing.assert_close(sdxl.encode([WORDS], 75, 2).states, sdxl.encode([WORDS], 75).states)

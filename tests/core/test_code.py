@@ -119,7 +119,7 @@ def test_data_of_the_project_is_in_its_closures():
     """Templates, architectures' configs, CLIP's merges: files that modules read."""
     report, train, validate = (code.stage_code(stage) for stage in ("report", "train", "validate"))
     assert "stages/report/templates/page.html" in report
-    assert "sprite_lora/bases/configs/sd_v1/unet/config.json" in train
+    assert "sprite_lora/bases/families/sd_v1/unet/config.json" in train
     assert "sprite_lora/dataset/clip/merges.txt" in validate
 
 

@@ -78,7 +78,7 @@ def test_unknown_is_neither_given_nor_default() -> None:
 
 
 def test_sdxl_ignores_clip_skip() -> None:
-    assert resolve({"clip_skip": 2}, sdxl=True)["clip_skip"].active is False
+    assert resolve({"clip_skip": 2}, ignored={"clip_skip": "not read"})["clip_skip"].active is False
     assert resolve({"clip_skip": 2})["clip_skip"].active is True
 
 

@@ -6,11 +6,12 @@ import pytest
 import yaml
 from places import ROOT, SHARED
 
+from sprite_lora.bases.registry import load_family
+from sprite_lora.core.header import read_header
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.dataset.manifest import Item, Manifest
 from sprite_lora.kohya.metadata import Training, count_tags, epoch_metadata, file_metadata, short_hash
 from sprite_lora.kohya.train_params import Train
-from sprite_lora.lora.header import read_header
 from stages.train.batches import Plan, entries
 
 KOHYA = SHARED / "kohya"
@@ -60,7 +61,8 @@ def metadata(train, some, family="sd_v1", base=ROOT, regularisation=None):
         train.max_train_epochs,
     )  # fmt: skip
     optimizer = "torch.optim.adamw.AdamW"
-    training = Training(family, base, optimizer, plan.batches_per_epoch, plan.steps, regularisation or {})
+    named = load_family(family).metadata(train.v_parameterization)
+    training = Training(named, base, optimizer, plan.batches_per_epoch, plan.steps, regularisation or {})
     return file_metadata(train, some, RECORD, training)
 
 

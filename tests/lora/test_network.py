@@ -5,10 +5,12 @@ import torch
 from places import SHARED
 from torch.nn import functional as F
 
-from sprite_lora.bases.base_model import CONFIGS, BaseModel, load_base
+from sprite_lora.bases.base_model import BaseModel, load_base
+from sprite_lora.bases.family import CONFIGS
+from sprite_lora.bases.registry import load_family
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.header import read_header
 from sprite_lora.lora.file import read_tensors, write_lora
-from sprite_lora.lora.header import read_header
 from sprite_lora.lora.network import LoRAModule, LoRANetwork, ranks_for, ranks_in, target_modules
 
 KOHYA = SHARED / "kohya"
@@ -35,7 +37,7 @@ def full_size(family):
         texts = [CLIPTextModel(CLIPTextConfig.from_pretrained(folder / "text_encoder"))]
         if family == "sdxl_base_v1-0":
             texts.append(CLIPTextModelWithProjection(CLIPTextConfig.from_pretrained(folder / "text_encoder_2")))
-    return BaseModel(family, None, texts, unet, None, {})
+    return BaseModel(load_family(family), None, texts, unet, None, {})
 
 
 def random_weights(network, seed=0):
@@ -50,7 +52,7 @@ def answer(base, states=None):
     x = torch.randn((2, 4, 8, 8), generator=generator)
     states = torch.randn((2, 77, base.unet.config.cross_attention_dim), generator=generator)
     more = {}
-    if base.is_sdxl:
+    if len(base.text_encoders) == 2:
         more = {"text_embeds": torch.randn((2, 16), generator=generator), "time_ids": torch.ones((2, 6))}
     with torch.no_grad():
         return base.unet(x, torch.tensor([3, 700]), states, added_cond_kwargs=more).sample

@@ -12,7 +12,6 @@ from PIL.PngImagePlugin import PngInfo
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.results.picture import (
-    SAMPLERS,
     parse_web_ui,
     picture_bytes,
     read_record,
@@ -92,14 +91,6 @@ def test_what_is_written_is_read_back(prompt, negative, model, lora):
     assert (said.prompt, said.negative_prompt) == (prompt, negative.removeprefix("Negative prompt:").strip())
     assert said.settings["Seed"] == "42"
     assert said.lora_hashes == {lora: "ab" * 6}
-
-
-def test_every_scheduler_has_its_web_ui_name():
-    from typing import get_args
-
-    from sprite_lora.bases.sample_params import Scheduler
-
-    assert set(SAMPLERS) == set(get_args(Scheduler))
 
 
 def test_record_and_pixels_come_back(tmp_path):

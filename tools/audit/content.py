@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sprite_lora.core.files import canonical_json
+from sprite_lora.core.header import Header, HeaderError, read_header
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.kohya.metadata import KEYS, dataset_folders, read_value, tag_frequency
-from sprite_lora.lora.header import Header, HeaderError, read_header
 from sprite_lora.lora.layout import family, read_modules
 from tools.audit.evidence import Content
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from sprite_lora.bases.registry import label
+from sprite_lora.core.precision import name_of
 from tools.audit.evidence import CaptionVersion, Checkpoint, PictureSet, claims, families
 from tools.audit.matching import Match, day, fits_name
 from tools.audit.runs import Run
-
-PRECISIONS = {"F16": "fp16", "BF16": "bf16", "F32": "fp32"}
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ def _claims(run: Run, one: Checkpoint) -> Iterator[Contradiction]:
         yield Contradiction(
             "name against content", one.path, f"{name} claims rank {said['rank']}, its tensors have {content.ranks[0]}"
         )
-    precision = PRECISIONS.get(content.precision)
-    if "precision" in said and precision and said["precision"] != precision:
+    precision = name_of(content.precision)
+    if "precision" in said and "+" not in precision and said["precision"] != precision:
         yield Contradiction(
             "name against content", one.path, f"{name} claims {said['precision']}, its tensors are {precision}"
         )
@@ -145,5 +145,4 @@ def _claims(run: Run, one: Checkpoint) -> Iterator[Contradiction]:
 
 
 def _list(names: frozenset[str]) -> str:
-    labels = {"sd_v1": "SD1.5", "sd_v2": "SD2", "sdxl_base_v1-0": "SDXL"}
-    return " or ".join(sorted(labels.get(name, name) for name in names))
+    return " or ".join(sorted(map(label, names)))

@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 
+from sprite_lora.bases.registry import families as known_families
 from tools.audit.sizes import Size
 
-FAMILY_WORDS = {
-    "sdxl": "sdxl_base_v1-0", "xl": "sdxl_base_v1-0", "sd15": "sd_v1", "sd14": "sd_v1", "sd1": "sd_v1",
-    "sd21": "sd_v2", "sd20": "sd_v2", "sd2": "sd_v2",
-}  # fmt: skip
+FAMILY_WORDS = {word: family.name for family in known_families() for word in family.file_words}
 """Words of file names that name a base family; points and signs between digits are dropped first: sd1.5 is sd15."""
 
 IDLE_WORDS = frozenset((

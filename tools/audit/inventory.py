@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sprite_lora.bases.registry import label
+from sprite_lora.core.precision import name_of
 from tools.audit import contradictions
 from tools.audit.evidence import CaptionVersion, Evidence, PictureSet
 from tools.audit.matching import HELD, Match, day, match_captions, match_pictures
 from tools.audit.runs import Run, group
-
-LABELS = {"sd_v1": "SD1.5", "sd_v2": "SD2", "sdxl_base_v1-0": "SDXL", "unknown": "unknown"}
-PRECISIONS = {"F16": "fp16", "BF16": "bf16", "F32": "fp32"}
 
 
 def take_inventory(evidence: Evidence) -> dict[str, Any]:
@@ -47,9 +46,9 @@ def _run(
     return {
         "run": run.name,
         "grouped_by": run.basis,
-        "base": LABELS[content.family] if content else None,
+        "base": label(content.family) if content else None,
         "rank": content.ranks[0] if content and len(content.ranks) == 1 else list(content.ranks) if content else None,
-        "precision": PRECISIONS.get(content.precision, content.precision) if content else None,
+        "precision": name_of(content.precision) if content else None,
         "size": run.checkpoints[0].size.text,
         "size_fits": None if content else [_fit(fit) for fit in run.fits],
         "files": len(run.checkpoints),
@@ -77,7 +76,7 @@ def _run(
 
 def _fit(fit: Any) -> dict[str, Any]:
     return {
-        "base": LABELS[fit.family],
+        "base": label(fit.family),
         "rank": fit.rank,
         "bits": fit.bits,
         "text_encoders": fit.text_encoders,

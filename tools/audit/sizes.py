@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from sprite_lora.bases.registry import families, label, load_family
+
 MIB = 2**20
 UNITS = {"": 1, "K": 2**10, "M": MIB, "G": 2**30, "T": 2**40}
 """`ls -h` counts in powers of 1024."""
@@ -11,15 +13,6 @@ HEADER = MIB // 2
 """The largest header that is reckoned with, in bytes: an SDXL LoRA's is 0.4 MiB."""
 
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-
-ADAPTED = {
-    "sd_v1": ((423_936, 192), (165_888, 72)),
-    "sd_v2": ((432_128, 192), (423_936, 138)),
-    "sdxl_base_v1-0": ((2_659_840, 722), (903_168, 264)),
-}
-"""Per base, for the U-Net and for the text encoders: the sum of inputs and outputs over the modules that networks.lora
-adapts, and their number. From the public architectures; tests/audit computes them from the models' own configurations.
-"""
 
 
 @dataclass(frozen=True)
@@ -50,9 +43,8 @@ class Fit:
     """Bytes, without a header."""
 
     def __str__(self) -> str:
-        labels = {"sd_v1": "SD1.5", "sd_v2": "SD2", "sdxl_base_v1-0": "SDXL"}
         parts = "U-Net and text encoders" if self.text_encoders else "U-Net alone"
-        return f"{labels[self.family]} rank {self.rank} {self.bits}-bit, {parts}"
+        return f"{label(self.family)} rank {self.rank} {self.bits}-bit, {parts}"
 
 
 def exact(size: int) -> Size:
@@ -79,16 +71,16 @@ def parse_size(text: str) -> Size | None:
 
 def tensor_bytes(family: str, rank: int, bits: int, text_encoders: bool) -> int:
     """Bytes of all tensors of a `networks.lora` file: down and up of each module, and one number for its alpha."""
-    unet, text = ADAPTED[family]
+    unet, text = load_family(family).adapted
     features = unet[0] + text_encoders * text[0]
     modules = unet[1] + text_encoders * text[1]
     return (features * rank + modules) * bits // 8
 
 
 def fitting(size: Size) -> list[Fit]:
-    """Every LoRA over SD1.5, SD2 or SDXL whose tensors, with a header of up to HEADER bytes, have this size."""
+    """Every LoRA over a known family whose tensors, with a header of up to HEADER bytes, have this size."""
     fits = []
-    for family in ADAPTED:
+    for family in (one.name for one in families()):
         for rank in RANKS:
             for bits in (16, 32):
                 for text_encoders in (True, False):

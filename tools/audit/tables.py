@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sprite_lora.bases.registry import labels
 from sprite_lora.core.terminal import plain
 
 SHOWN = 40
@@ -85,7 +86,7 @@ def _show_sizes(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
             f"{fit['base']} rank {fit['rank']} {fit['bits']}-bit" + ("" if fit["text_encoders"] else " U-Net alone")
             for fit in members[0]["size_fits"]
         ]
-        _line(console, f"{size}: {' | '.join(fits) or 'no LoRA over SD1.5, SD2 or SDXL'}")
+        _line(console, f"{size}: {' | '.join(fits) or f'no LoRA over {labels()}'}")
         _line(console, f"      {', '.join(run['run'] for run in members)}")
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 from sprite_lora.core import git
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import sha256_set, sha256_text
+from sprite_lora.core.header import HeaderError
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.dataset.caption import first_line, tags
-from sprite_lora.lora.header import HeaderError
 from sprite_lora.results.picture import PARAMETERS, parse_web_ui
 from tools.audit.content import read_content, tags_digest
 from tools.audit.evidence import CaptionVersion, Checkpoint, Drawn, Evidence, PictureSet

@@ -5,15 +5,21 @@ What a command line or a table does not say is not what it denies: `settings.unl
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml.error import YAMLError
 
+from sprite_lora.bases.registry import REGISTRY, ignored_settings
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.params import parse
 from sprite_lora.kohya.effective import SETTINGS, resolve
 from sprite_lora.results.run_facts import SAMPLING, Base, Captions, Prompts, RunFacts
+
+if TYPE_CHECKING:
+    FamilyName = str
+else:
+    FamilyName = Literal[tuple(REGISTRY)]
 
 
 class Part(BaseModel):
@@ -24,7 +30,7 @@ class Part(BaseModel):
 
 class HistoryBase(Part):
     name: str | None = Field(description="as the command gave it; null = not known")
-    family: Literal["sd_v1", "sd_v2", "sdxl_base_v1-0"] = Field(description="kohya's word")
+    family: FamilyName = Field(description="kohya's word")
 
 
 class UnknownSetting(Part):
@@ -122,7 +128,7 @@ def facts(history: History, path: Path, captions: Path | None) -> RunFacts:
         name=history.run,
         source=f"{path}: {'a plan' if history.status == 'planned' else 'what is known of a run'}",
         settings=resolve(
-            given, unknown=unknown, unlisted=settings.unlisted, sdxl=history.base.family.startswith("sdxl")
+            given, unknown=unknown, unlisted=settings.unlisted, ignored=ignored_settings(history.base.family)
         ),
         base=Base(name=history.base.name, family=history.base.family),
         captions=_captions(history.captions, captions),

@@ -8,20 +8,20 @@ from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
+from sprite_lora.bases.registry import UNKNOWN, chosen_code, family_of_width, ignored_settings
 from sprite_lora.core import git
 from sprite_lora.core.code import code_hash
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.header import read_header
 from sprite_lora.core.params import FILE, Paths, parse
+from sprite_lora.core.precision import name_of
 from sprite_lora.core.record import METADATA_KEY, base_hash, versions
 from sprite_lora.dataset.caption import first_line
 from sprite_lora.kohya.effective import resolve
 from sprite_lora.kohya.metadata import flags, tag_frequency
-from sprite_lora.lora.header import read_header
 from sprite_lora.lora.layout import Module, family, read_modules
 from sprite_lora.results.run_facts import CODE, Base, Captions, RunFacts, from_params, from_record
 from tools.drift.history import facts, is_history, read_history, read_yaml
-
-PRECISIONS = {"F64": "fp64", "F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 
 
 def read_facts(what: str | None, captions: Path | None) -> RunFacts:
@@ -53,7 +53,8 @@ def _params_file(path: Path, name: str) -> RunFacts:
     if path != FILE:
         return found
     base = Path(found.base.name) if found.base.name else None
-    code = {CODE: code_hash("train")} if Path("dvc.yaml").is_file() else {}
+    chosen = chosen_code(base) if base and Path("dvc.yaml").is_file() else []
+    code = {CODE: code_hash("train", chosen)} if chosen else {}
     return replace(
         found,
         base=replace(found.base, path=base if base and base.exists() else None),
@@ -96,7 +97,8 @@ def _family(root: Path, content: Mapping[str, Any]) -> str | None:
     if config is None:
         return None
     width = json.loads(config.read_text(encoding="utf-8")).get("cross_attention_dim")
-    return {768: "sd_v1", 1024: "sd_v2", 2048: "sdxl_base_v1-0"}.get(width)
+    known = family_of_width(width)
+    return None if known == UNKNOWN else known
 
 
 def _checkpoint(path: Path) -> RunFacts:
@@ -106,7 +108,7 @@ def _checkpoint(path: Path) -> RunFacts:
     if not modules:
         raise SpriteLoraError(f"{path} is no LoRA", "sprite-lora identify says what it is")
     base, _ = family(modules)
-    known = None if base == "unknown" else base
+    known = None if base == UNKNOWN else base
     if METADATA_KEY in header.metadata:
         record = _record(path, header.metadata[METADATA_KEY])
         counts = flags(header.metadata)
@@ -128,7 +130,7 @@ def _checkpoint(path: Path) -> RunFacts:
     return RunFacts(
         name=path.name,
         source=f"{path}: " + ("kohya's metadata" if by_kohya else "its tensors alone"),
-        settings=resolve(given, unlisted="unknown", sdxl=base.startswith("sdxl")),
+        settings=resolve(given, unlisted="unknown", ignored=ignored_settings(base)),
         base=Base(metadata.get("ss_sd_model_name"), known, stated if len(stated) == 64 else None),
         captions=Captions(tags=frequency, version="the tags that it counts", certainty=certainty),
         software={"trainer": trainer} if by_kohya else {},
@@ -151,7 +153,7 @@ def _with_tags(found: RunFacts, metadata: Mapping[str, str]) -> RunFacts:
 
 
 def _precision(modules: list[Module]) -> str:
-    return "+".join(sorted({PRECISIONS.get(dtype, dtype) for module in modules for dtype in module.dtypes}))
+    return "+".join(sorted({name_of(dtype) for module in modules for dtype in module.dtypes}))
 
 
 def _trains_only(modules: list[Module], component: str) -> bool:

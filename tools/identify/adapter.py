@@ -5,25 +5,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sprite_lora.bases.registry import families, ignored_settings, label
+from sprite_lora.core.header import Header
+from sprite_lora.core.precision import name_of
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.kohya.effective import Value, resolve
 from sprite_lora.kohya.metadata import dataset_folders, flags, read_json, read_value, tag_frequency
-from sprite_lora.lora.header import Header
 from sprite_lora.lora.layout import Module, family
 from sprite_lora.results.run_facts import from_record
 
-PRECISIONS = {"F64": "fp64", "F32": "fp32", "F16": "fp16", "BF16": "bf16", "F8_E4M3": "fp8", "F8_E5M2": "fp8"}
-
-LABELS = {"sd_v1": "SD1.5", "sd_v2": "SD2", "sdxl_base_v1-0": "SDXL", "unknown": "unknown"}
-"""kohya's word for a family, and a person's. SD 1.0 to 1.5 differ in their weights alone: all are `SD1.5` here."""
-
-STATED_FAMILIES = {
-    "sd_v1": "sd_v1", "sd_v1_v": "sd_v1", "sd_v2": "sd_v2", "sd_v2_v": "sd_v2", "sdxl_base_v1-0": "sdxl_base_v1-0",
-    "sdxl_base_v0-9": "sdxl_base_v1-0", "stable-diffusion-v1": "sd_v1", "stable-diffusion-v1-5": "sd_v1",
-    "stable-diffusion-v2-512": "sd_v2", "stable-diffusion-v2-768-v": "sd_v2", "sd_1.5": "sd_v1",
-    "sdxl": "sdxl_base_v1-0",
-    "stable-diffusion-xl-v1-base": "sdxl_base_v1-0", "sdxl_1.0": "sdxl_base_v1-0", "sd1": "sd_v1", "sd2": "sd_v2",
-}  # fmt: skip
+STATED_FAMILIES = {word: one.name for one in families() for word in (one.name, *one.stated_names)}
 """Names that trainers state for a family: kohya `ss_base_model_version`, modelspec `architecture` before its slash."""
 
 
@@ -47,7 +38,7 @@ def describe_adapter(
         "kind": "LoRA",
         "layout": layout(modules, list(header.tensors)),
         "algorithms": _counts(module.algorithm + (" (DoRA)" if module.dora else "") for module in modules),
-        "base": {"family": base, "label": LABELS[base], "basis": basis, **_stated_base(metadata)},
+        "base": {"family": base, "label": label(base), "basis": basis, **_stated_base(metadata)},
         "rank": next(iter(ranks)) if len(ranks) == 1 else None,
         "alpha": _alpha(modules, alphas, stated_alpha),
         "precision": _precision(modules),
@@ -92,7 +83,7 @@ def _counts(values: Any) -> dict[str, int]:
 
 
 def _precision(modules: Sequence[Module]) -> str:
-    found = sorted({PRECISIONS.get(dtype, dtype) for module in modules for dtype in module.dtypes})
+    found = sorted({name_of(dtype) for module in modules for dtype in module.dtypes})
     return found[0] if len(found) == 1 else "mixed: " + ", ".join(found)
 
 
@@ -183,7 +174,7 @@ def _settings(
         "network_train_unet_only": all(module.component == "unet" for module in modules),
         "network_train_text_encoder_only": all(module.component.startswith("text") for module in modules),
     }
-    table = _table(resolve({**given, **from_tensors}, unlisted="unknown", sdxl=base.startswith("sdxl")))
+    table = _table(resolve({**given, **from_tensors}, unlisted="unknown", ignored=ignored_settings(base)))
     for name in from_tensors:
         table[name]["state"] = "tensors"
     return table

@@ -7,13 +7,14 @@ from typing import Any
 
 from PIL import Image
 
-from sprite_lora.bases.layout import FAMILIES, describe_model
+from sprite_lora.bases.layout import describe_model
+from sprite_lora.bases.registry import family_of_width, label
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.header import read_header
 from sprite_lora.core.record import METADATA_KEY
-from sprite_lora.lora.header import read_header
 from sprite_lora.lora.layout import read_modules
 from sprite_lora.results.picture import PARAMETERS, parse_web_ui, read_texts
-from tools.identify.adapter import LABELS, contradictions, describe_adapter, read_object
+from tools.identify.adapter import contradictions, describe_adapter, read_object
 from tools.identify.hashes import compare, compute, read_alphas
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -54,7 +55,7 @@ def _describe_tensors(path: Path, tensors: bool, hashes: bool) -> dict[str, Any]
     table = compare(header, computed)
     if not modules:
         model = describe_model(header.tensors)
-        base = {"family": model.family, "label": LABELS[model.family], "basis": model.basis}
+        base = {"family": model.family, "label": label(model.family), "basis": model.basis}
         found: dict[str, Any] = {"kind": model.kind, "base": base, "notes": list(model.notes)}
         found["parameters"] = sum(_count(tensor["shape"]) for tensor in header.tensors.values())
         found["precision"] = sorted({tensor["dtype"] for tensor in header.tensors.values()})
@@ -105,14 +106,14 @@ def _describe_folder(path: Path, tensors: bool, hashes: bool) -> dict[str, Any]:
     classes = _read_object(index)
     unet = _read_object(path / "unet" / "config.json")
     width = unet.get("cross_attention_dim")
-    family = FAMILIES.get(width, "unknown") if isinstance(width, int) else "unknown"
+    family = family_of_width(width)
     parts = {
         name: value[1] for name, value in classes.items() if isinstance(value, list) and len(value) == 2 and value[1]
     }
     return {
         "kind": "base model",
         "layout": "diffusers folder",
-        "base": {"family": family, "label": LABELS[family], "basis": f"unet/config.json: cross_attention_dim {width}"},
+        "base": {"family": family, "label": label(family), "basis": f"unet/config.json: cross_attention_dim {width}"},
         "pipeline": classes.get("_class_name"),
         "parts": parts,
         "prediction_type": _read_object(path / "scheduler" / "scheduler_config.json").get("prediction_type"),

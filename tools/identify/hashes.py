@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sprite_lora.lora.header import Header
+from sprite_lora.core.header import Header
 from sprite_lora.lora.layout import Module
 
 BLOCK = 2**20

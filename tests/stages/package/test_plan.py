@@ -135,7 +135,7 @@ def test_parts_can_be_left_out(bases):
 def test_single_files_have_the_same_modules(tmp_path, bases):
     """SD1.5 in the original layout: the same shapes under other names, attention blocks beside residual ones."""
     folder = bases / "sd15"
-    from sprite_lora.lora.header import read_header
+    from sprite_lora.core.header import read_header
 
     tensors = {}
     for name, tensor in read_header(folder / "unet/diffusion_pytorch_model.safetensors").tensors.items():
@@ -207,7 +207,7 @@ def test_pickled_parts_are_refused(tmp_path):
 @pytest.mark.parametrize(("name", "rank", "precision"), [("sd15_perfect", 1, "fp16"), ("no_save_precision", 2, None)])
 def test_files_that_kohya_wrote(bases, name, rank, precision):
     """To the byte: sd-scripts' own files of a base of SD1.5's size."""
-    from sprite_lora.lora.header import read_header
+    from sprite_lora.core.header import read_header
 
     path = SHARED / f"kohya/{name}.safetensors"
     if not path.is_file():

@@ -12,8 +12,10 @@ from diffusers import (
     StableDiffusionXLPipeline,
 )
 
-from sprite_lora.bases.drawing import decode
-from stages.sample.epoch import Checkpoint, draw, lora
+from sprite_lora.bases.drawing import decode, draw
+from sprite_lora.bases.samplers import SAMPLERS
+from sprite_lora.lora.network import applied
+from stages.sample.epoch import Checkpoint
 
 REFERENCE = {
     "ddim": lambda config: DDIMScheduler.from_config(config),
@@ -22,6 +24,10 @@ REFERENCE = {
     "dpm++_2m": lambda config: DPMSolverMultistepScheduler.from_config(config),
 }
 """DPM++ 2M is what DPMSolverMultistepScheduler is by default."""
+
+
+def picture(studio, name):
+    return draw(studio.base, studio.drawing(name))
 
 
 def by_diffusers(kind, folder, studio, name, **more):
@@ -48,23 +54,23 @@ def assert_same_picture(ours, theirs):
     assert np.abs(ours.astype(float) - theirs).max() <= 1
 
 
-@pytest.mark.parametrize("scheduler", REFERENCE)
+@pytest.mark.parametrize("scheduler", SAMPLERS)
 def test_sd15_is_diffusers_picture(sd15, make_studio, scheduler):
     studio = make_studio(sd15, scheduler=scheduler, steps=5)
-    ours, finite = draw(studio, "lady")
+    ours, finite = picture(studio, "lady")
     assert finite
     assert_same_picture(ours, by_diffusers(StableDiffusionPipeline, sd15, studio, "lady"))
 
 
 def test_schedulers_and_prompts_draw_different_pictures(sd15, make_studio):
-    pictures = [draw(make_studio(sd15, scheduler=scheduler, steps=5), "lady")[0] for scheduler in REFERENCE]
-    pictures.append(draw(make_studio(sd15, steps=5), "lad")[0])
+    pictures = [picture(make_studio(sd15, scheduler=scheduler, steps=5), "lady")[0] for scheduler in REFERENCE]
+    pictures.append(picture(make_studio(sd15, steps=5), "lad")[0])
     assert len({picture.tobytes() for picture in pictures}) == 5
 
 
 def test_sdxl_is_diffusers_picture_with_its_pooled_text_and_sizes(sdxl, make_studio):
     studio = make_studio(sdxl)
-    ours, _ = draw(studio, "lady")
+    ours, _ = picture(studio, "lady")
     assert_same_picture(ours, by_diffusers(StableDiffusionXLPipeline, sdxl, studio, "lady"))
     other_size = by_diffusers(StableDiffusionXLPipeline, sdxl, studio, "lady", original_size=(512, 512))
     assert np.abs(ours - other_size).max() > 1, "the size conditioning acts on nothing here"
@@ -72,24 +78,26 @@ def test_sdxl_is_diffusers_picture_with_its_pooled_text_and_sizes(sdxl, make_stu
 
 def test_guidance_of_one_asks_for_no_negative(sd15, make_studio):
     studio = make_studio(sd15, guidance_scale=1.0)
-    ours, _ = draw(studio, "lady")
+    ours, _ = picture(studio, "lady")
     assert_same_picture(ours, by_diffusers(StableDiffusionPipeline, sd15, studio, "lady"))
-    assert np.array_equal(ours, draw(make_studio(sd15, guidance_scale=1.0, negative_prompt="red"), "lady")[0])
+    assert np.array_equal(ours, picture(make_studio(sd15, guidance_scale=1.0, negative_prompt="red"), "lady")[0])
 
 
 def test_lora_of_strength_0_is_the_base(sd15, make_studio, make_lora):
     checkpoint = Checkpoint(1, make_lora(sd15, 1))
     without, weak, full = (make_studio(sd15, network_mul=strength) for strength in (1.0, 0.0, 1.0))
-    plain, _ = draw(without, "lady")
-    with lora(weak, checkpoint):
-        assert np.array_equal(draw(weak, "lady")[0], plain)
-    with lora(full, checkpoint):
-        assert not np.array_equal(draw(full, "lady")[0], plain)
-    assert np.array_equal(draw(full, "lady")[0], plain), "the base is not as it was"
+    plain, _ = picture(without, "lady")
+    with applied(weak.base, checkpoint.path, weak.sample.network_mul):
+        assert np.array_equal(picture(weak, "lady")[0], plain)
+    with applied(full.base, checkpoint.path, full.sample.network_mul):
+        assert not np.array_equal(picture(full, "lady")[0], plain)
+    assert np.array_equal(picture(full, "lady")[0], plain), "the base is not as it was"
 
 
 def test_v_prediction_is_the_trainers_word(sd15, make_studio):
-    assert not np.array_equal(draw(make_studio(sd15, v_prediction=True), "lady")[0], draw(make_studio(sd15), "lady")[0])
+    assert not np.array_equal(
+        picture(make_studio(sd15, v_prediction=True), "lady")[0], picture(make_studio(sd15), "lady")[0]
+    )
 
 
 def test_prompt_is_read_beyond_75_tokens(sd15, make_studio):
@@ -97,7 +105,7 @@ def test_prompt_is_read_beyond_75_tokens(sd15, make_studio):
     prompts = {"red": f"{start}, red background", "blue": f"{start}, blue background"}
     windows = make_studio(sd15, prompts=prompts, max_token_length=150)
     assert windows.base.tokenizer.count(start) > 75
-    assert not np.array_equal(draw(windows, "red")[0], draw(windows, "blue")[0])
+    assert not np.array_equal(picture(windows, "red")[0], picture(windows, "blue")[0])
 
 
 def test_numbers_that_are_not_finite_become_black(sd15, make_studio):

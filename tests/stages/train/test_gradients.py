@@ -97,14 +97,13 @@ def sinusoids(value, width):
 
 def test_sdxl_is_told_the_pooled_text_and_the_sizes(project_sdxl, make_run):
     """Original size, crop 0 0, target size, as sd-scripts concatenates them."""
-    from sprite_lora.bases.text import encode
 
     run = make_run(project_sdxl, shuffle_caption=False)
     seen = []
     run.base.unet.add_embedding.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     gradients(run)
     with torch.no_grad():
-        pooled = encode(run.base, [picture.caption for picture in run.pictures], 75).pooled
+        pooled = run.base.encode([picture.caption for picture in run.pictures], 75).pooled
     sizes = [part for value in (48, 48, 0, 0, 48, 48) for part in sinusoids(value, 8)]
     expected = np.concatenate([pooled.double().numpy(), np.tile(sizes, (5, 1))], axis=1)
     np.testing.assert_allclose(seen[0].detach().numpy(), expected, rtol=1e-3, atol=1e-4)

@@ -57,10 +57,9 @@ def test_loss_of_a_step_is_the_formula(project, make_run):
     noise = batch.target.double()
     latents = torch.stack([picture.posterior.draw(42, picture.stem) for picture in pictures]).double() * 0.18215
     noisy = alphas.sqrt() * latents + (1 - alphas).sqrt() * noise
-    from sprite_lora.bases.text import encode
 
     with torch.no_grad():
-        states = encode(run.base, batch.captions, 75).states
+        states = run.base.encode(batch.captions, 75).states
         said = run.base.unet(noisy.float(), batch.timesteps, states).sample.double()
     snr = (alphas / (1 - alphas)).flatten()
     losses = ((said - noise) ** 2).mean(dim=(1, 2, 3)) * torch.minimum(snr, torch.tensor(5.0)) / snr

@@ -2,8 +2,8 @@ import pytest
 from PIL import Image
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.header import read_header
 from sprite_lora.dataset.regularisation import folders, read_regularisation
-from sprite_lora.lora.header import read_header
 
 
 def picture(path, caption=None):

@@ -9,9 +9,9 @@ import yaml
 
 from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.header import read_header
 from sprite_lora.core.record import fingerprint
 from sprite_lora.lora.file import read_record, read_tensors
-from sprite_lora.lora.header import read_header
 
 
 def test_checkpoints_have_kohyas_names_and_the_last_has_no_number(project):
@@ -148,7 +148,6 @@ def test_diffusers_draws_what_the_sdxl_network_draws(project_sdxl):
 
 def compare_with_diffusers(project, kind):
     from sprite_lora.bases.base_model import load_base
-    from sprite_lora.bases.text import encode
     from sprite_lora.core.params import Paths, load
     from sprite_lora.lora.network import LoRANetwork
 
@@ -157,7 +156,7 @@ def compare_with_diffusers(project, kind):
     from diffusers import DDIMScheduler
 
     parts = {"vae": base.vae, "unet": base.unet, "text_encoder": base.text_encoders[0]}
-    if base.is_sdxl:
+    if len(base.text_encoders) == 2:
         parts["text_encoder_2"] = base.text_encoders[1]
     else:
         parts |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
@@ -176,14 +175,14 @@ def compare_with_diffusers(project, kind):
     network = LoRANetwork.from_file(base, path)
     network.apply_to_base()
     with torch.no_grad():
-        ours, none = (encode(base, [text], 75) for text in (prompt, ""))
+        ours, none = (base.encode([text], 75) for text in (prompt, ""))
     embeds = {"prompt_embeds": ours.states, "negative_prompt_embeds": none.states}
-    if base.is_sdxl:
+    if len(base.text_encoders) == 2:
         embeds |= {"pooled_prompt_embeds": ours.pooled, "negative_pooled_prompt_embeds": none.pooled}
     own = draw(**embeds)
     network.restore()
     pipeline.load_lora_weights(path.parent, weight_name=path.name)
-    more = {"negative_prompt": ""} if base.is_sdxl else {}
+    more = {"negative_prompt": ""} if len(base.text_encoders) == 2 else {}
     theirs = draw(prompt=prompt, **more)
     assert (own - plain).abs().max() > 0.01, "the LoRA does nothing: this test shows nothing"
     torch.testing.assert_close(own, theirs, rtol=1e-3, atol=1e-3)
@@ -192,8 +191,8 @@ def compare_with_diffusers(project, kind):
 def pipeline_tokenizers(folder, base):
     from transformers import CLIPTokenizer
 
-    names = ("tokenizer", "tokenizer_2") if base.is_sdxl else ("tokenizer",)
+    names = ("tokenizer", "tokenizer_2") if len(base.text_encoders) == 2 else ("tokenizer",)
     made = {name: CLIPTokenizer.from_pretrained(folder / name, local_files_only=True) for name in names}
-    if base.is_sdxl:
+    if len(base.text_encoders) == 2:
         made["tokenizer_2"].pad_token = "!"
     return made

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.audit.sizes import ADAPTED, MIB, exact, fitting, parse_size, tensor_bytes
+from sprite_lora.bases.registry import REGISTRY, load_family
+from tools.audit.sizes import MIB, exact, fitting, parse_size, tensor_bytes
 
 Pair = tuple[int, int]
 
@@ -38,15 +39,15 @@ ARCHITECTURES = {
 }
 
 
-@pytest.mark.parametrize("family", ADAPTED)
+@pytest.mark.parametrize("family", REGISTRY)
 def test_sums_are_those_of_the_architecture(family: str) -> None:
-    for modules, (features, count) in zip(ARCHITECTURES[family], ADAPTED[family], strict=True):
+    for modules, (features, count) in zip(ARCHITECTURES[family], load_family(family).adapted, strict=True):
         assert len(modules) == count
         assert sum(inputs + outputs for inputs, outputs in modules) == features
 
 
 def test_bytes_are_those_that_sd_scripts_wrote(kohya_files: Path) -> None:
-    from sprite_lora.lora.header import read_header
+    from sprite_lora.core.header import read_header
 
     for name, rank, bits in (("no_save_precision", 2, 32), ("sd15_perfect", 1, 16)):
         header = read_header(kohya_files / f"{name}.safetensors")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from sprite_lora.lora.header import HeaderError, read_header
+from sprite_lora.core.header import HeaderError, read_header
 
 
 def put(path: Path, header: bytes, data: bytes = b"", length: int | None = None) -> Path:

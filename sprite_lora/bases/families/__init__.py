@@ -1,0 +1,1 @@
+"""One module per family of base models; `bases.registry` names them."""
