@@ -72,10 +72,10 @@ def score_chart(facts: Facts) -> Chart:
     for epoch, score in means:
         if epoch == facts.selection.epoch:
             marks.append(place(epoch, score, f"epoch {epoch:g}, selected: mean {points(score)}", "chosen"))
-    told = "; ".join(f"epoch {epoch:g} {points(score)}" for epoch, score in means)
+    listing = "; ".join(f"epoch {epoch:g} {points(score)}" for epoch, score in means)
     return Chart(
         title="Score by epoch",
-        description=f"Means: {told}. For comparison: {listed(text for _, text in references)}.",
+        description=f"Means: {listing}. For comparison: {listed(text for _, text in references)}.",
         across=across,
         up=up,
         paths=(("band", band(lower, upper, across, up)), ("mean", line(means, across, up))),

@@ -102,12 +102,12 @@ def rate_chart(rates: Mapping[str, Points], across: Axis) -> Chart:
         (kind, line(thinned(points, MOST_POINTS), across, up))
         for kind, points in zip(KINDS, rates.values(), strict=False)
     ]
-    told = "; ".join(
+    listing = "; ".join(
         f"{name.removeprefix('lr/')} at most {max(y for _, y in points):.3g}" for name, points in rates.items()
     )
     return Chart(
         title="Learning rates",
-        description=f"{told}.",
+        description=f"{listing}.",
         across=across,
         up=up,
         paths=tuple(paths),

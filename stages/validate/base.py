@@ -32,7 +32,7 @@ def check_base(base: Path, shown: str, found: list[Found]) -> ClipTokenizer | No
 
 def _problem(base: Path) -> str | None:
     if not base.exists():
-        return f"paths.base {base} is not here"
+        return f"paths.base {base} does not exist"
     if base.is_file():
         if base.suffix in PICKLES:
             return f"{base} is a pickle, which can run any code when loaded; convert it to .safetensors"
@@ -51,7 +51,7 @@ def _problem(base: Path) -> str | None:
 def check_regularisation(folder: Path, resolution: int, shown: str, found: list[Found]) -> list[Regular] | None:
     """Regularisation pictures: in kohya's folders, readable, of the size that training has. None: no such folders."""
     if not folder.is_dir():
-        found.append(Found("regularisation", shown, f"paths.regularisation {folder} is not here"))
+        found.append(Found("regularisation", shown, f"paths.regularisation {folder} does not exist"))
         return None
     try:
         pictures = read_regularisation(folder)
