@@ -45,10 +45,10 @@ def test_epochs_rank_as_they_look(project, run_of_three):
     assert summary["epoch"] == {"01": first.score, "02": second.score, "03": third.score}
 
 
-def test_scores_hold_what_select_and_report_say(project, run_of_three, section):
+def test_scores_hold_what_select_and_report_say(project, run_of_three, score):
     main()
     found = Scores.read()
-    assert {metric.name: metric.weight for metric in found.metrics} == section["lost"]
+    assert {metric.name: metric.weight for metric in found.metrics} == score.lost.model_dump()
     assert all(metric.label and metric.cost for metric in found.metrics)
     lad, lady = found.epochs[3].drawn
     assert (lad.name, lad.prompt, lad.checkpoint) == ("lad", "portrait of a lad, solid gray background", f"{3:064x}")
