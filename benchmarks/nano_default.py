@@ -8,7 +8,6 @@ draws from the same noise.
 """
 
 import argparse
-import json
 from functools import partial
 
 import numpy as np
@@ -27,6 +26,7 @@ from sprite_lora.dataset.manifest import read_manifest
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import checkpoint_files
 from sprite_lora.lora.network import applied
+from sprite_lora.results.selection import Selection
 from sprite_lora.scoring.judge import judge
 from sprite_lora.scoring.ruler import Training
 from sprite_lora.scoring.score_params import Score
@@ -61,7 +61,7 @@ def figures(room: Studio, checkpoint: Checkpoint, seeds: range, ruler: Training,
                 borders.append(border_share(pixels))
                 named.append(nearest(rim(pixels), dict(BACKGROUNDS)) == background_word(prompt))
                 verdict = judge(view(pixels, prompt, 24, score.tolerance), ruler, score)
-                copies += verdict.copied > 0
+                copies += verdict.copies > 0
     return {
         "pictures": len(fits),
         "grid fit": float(np.mean(fits)),
@@ -83,7 +83,7 @@ def main() -> None:
     torch.set_num_threads(1)
     room = studio(paths, sample, train)
     ruler = learn(paths.dataset, read_manifest(paths.dataset), score)
-    chosen = json.loads((paths.reports / "select.json").read_text())["epoch"]
+    chosen = Selection.read().epoch
     files = checkpoint_files(paths.checkpoints, train.output_name, train.max_train_epochs, train.save_every_n_epochs)
     seeds = range(sample.seed, sample.seed + wanted.seeds)
     base = figures(room, Checkpoint(0), seeds, ruler, score)

@@ -9,32 +9,33 @@ takes without a score. `--strip` keeps the picture of prompts by epochs. About t
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.clone import clone, environment
 from sprite_lora.core.params import load
 from sprite_lora.kohya.train_params import Train
-from stages.select.choose import Epoch, spread
-from stages.select.scores import read_epochs
+from sprite_lora.results.scores import EpochScore, Scores
+from sprite_lora.results.selection import Selection
+from stages.select.choose import spread
 
-SHOWN = ("palette", "stray", "detail", "layout", "background", "copied")
+SHOWN = ("palette", "stray", "detail", "layout", "background", "copies")
 
 
-def table(epochs: list[Epoch], selected: int) -> str:
+def table(epochs: Sequence[EpochScore], selected: int) -> str:
     """A line per epoch: score, its standard error, and the parts that vary, each 0 to 1."""
     lines = ["epoch  score  error  " + "  ".join(f"{name:>10}" for name in SHOWN)]
     for epoch in epochs:
-        parts = "  ".join(f"{epoch.mark[name]:10.3f}" for name in SHOWN)
+        parts = "  ".join(f"{epoch.metrics[name]:10.3f}" for name in SHOWN)
         mark = "  <- selected" if epoch.number == selected else ""
-        lines.append(f"{epoch.number:5}  {epoch.score:5.2f}  {epoch.mark['error']:5.2f}  {parts}{mark}")
+        lines.append(f"{epoch.number:5}  {epoch.score:5.2f}  {epoch.error:5.2f}  {parts}{mark}")
     return "\n".join(lines)
 
 
-def verdict(epochs: list[Epoch], selected: int) -> tuple[str, bool]:
+def verdict(epochs: Sequence[EpochScore], selected: int) -> tuple[str, bool]:
     """What the run shows, and whether it shows both: a decline, and a selection that is not taken in by it."""
     last, best = epochs[-1], max(epochs, key=lambda epoch: epoch.score)
     chosen = next(epoch for epoch in epochs if epoch.number == selected)
@@ -59,8 +60,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         project = clone(Path(scratch), max_train_epochs=length, save_every_n_epochs=wanted.every)
         subprocess.run(["dvc", "repro"], cwd=project, env=environment(), check=True)
-        epochs = read_epochs(project / "reports")
-        selected = json.loads((project / "reports" / "select.json").read_text())["epoch"]
+        epochs = Scores.read(project).epochs
+        selected = Selection.read(project).epoch
         if wanted.strip:
             command = [sys.executable, "-m", "stages.report", "--strip", str(wanted.strip.resolve())]
             subprocess.run(command, cwd=project, env=environment(), check=True)

@@ -7,24 +7,19 @@ first. Prints a line per run and epoch: score, mean difference over the prompts 
 """
 
 import argparse
-import tempfile
-from pathlib import Path
+from collections.abc import Sequence
 from statistics import mean
 
 import dvc.api
 
-from sprite_lora.core.params import Paths, load
-from stages.select.choose import Epoch, spread
-from stages.select.scores import read_epochs
+from sprite_lora.results.scores import EpochScore, Scores
+from stages.select.choose import spread
 
 
-def trained(reports: Path, revision: str) -> list[Epoch]:
+def trained(revision: str) -> Sequence[EpochScore]:
     """The trained epochs of a run, from what `score` wrote and Git keeps."""
-    with tempfile.TemporaryDirectory() as scratch:
-        for name in ("score.json", "score.csv"):
-            text = dvc.api.read((reports / name).as_posix(), rev=revision)
-            (Path(scratch) / name).write_text(text, encoding="utf-8")
-        return read_epochs(Path(scratch))[1:]
+    name = Scores.place.as_posix()
+    return Scores.parse(dvc.api.read(name, rev=revision), f"{name} at {revision}").trained
 
 
 def main() -> None:
@@ -33,11 +28,10 @@ def main() -> None:
     parser.add_argument("plain", help="experiment or revision to compare with")
     parser.add_argument("others", nargs="+", help="experiments or revisions with the same prompts")
     wanted = parser.parse_args()
-    reports = load(Paths).reports
-    plain = trained(reports, wanted.plain)
+    plain = trained(wanted.plain)
     for name in wanted.others:
-        for one, other in zip(plain, trained(reports, name), strict=True):
-            apart = mean(other.pictures[prompt] - one.pictures[prompt] for prompt in one.pictures)
+        for one, other in zip(plain, trained(name), strict=True):
+            apart = mean(other.picture_scores[prompt] - score for prompt, score in one.picture_scores.items())
             print(
                 f"{name:12} epoch {other.number}: {other.score:.2f} : {one.score:.2f} of {wanted.plain},"
                 f" {apart:+.2f} +- {spread(one, other):.2f}, ratio {other.score / one.score:.2f}"

@@ -17,9 +17,10 @@ import numpy as np
 from sprite_lora.art.grid import cell_colours
 from sprite_lora.art.sprite import Pixels, composite, enlarge, read_sprite
 from sprite_lora.core.params import load
-from sprite_lora.scoring.judge import Verdict, judge, judge_epoch
+from sprite_lora.scoring.judge import judge, judge_epoch
 from sprite_lora.scoring.ruler import Training, training
 from sprite_lora.scoring.score_params import Score
+from sprite_lora.scoring.verdict import Verdict
 from sprite_lora.scoring.view import view
 
 ART_PIXELS = 24
@@ -62,7 +63,7 @@ def main() -> None:
     print(f"training sprites: mean {marks.mean():.2f}, worst {marks.min():.2f}, copy limit {ruler.copy_limit:.3f}")
     runs: dict[str, list[Verdict]] = defaultdict(list)
     epochs: dict[tuple[str, int], list[Verdict]] = defaultdict(list)
-    print("\nscore  copied nearest  cost (points of 10 that each metric alone would take)")
+    print("\nscore  copies nearest  cost (points of 10 that each metric alone would take)")
     peers: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     with (folder / "outputs.csv").open() as table:
         for row in csv.DictReader(table):
@@ -79,17 +80,17 @@ def main() -> None:
                 peers[name][side].append(value)
             if row["epoch"]:
                 epochs[row["run"], int(row["epoch"])].append(verdict)
-            lost = score.lost.model_dump()
-            cost = {name: 10 * lost[name] * (1 - worth) for name, worth in verdict.worth.items()}
+            cost = {name: 10 * score.lost.of(name) * (1 - worth) for name, worth in verdict.qualities.items()}
             told = " ".join(f"{name} {points:.1f}" for name, points in cost.items() if points >= 0.25)
-            print(f"{verdict.score:5.2f}  {verdict.copied:5.2f}  {verdict.nearest:5.2f}   {row['file']}: {told}")
+            print(f"{verdict.score:5.2f}  {verdict.copies:5.2f}  {verdict.nearest:5.2f}   {row['file']}: {told}")
     print("\nrun            pictures  mean score")
     for run, verdicts in runs.items():
         print(f"{run:14} {len(verdicts):8}  {np.mean([v.score for v in verdicts]):.2f}")
-    print("\nrun        epoch  score  pictures  worst  error  copied  sameness")
+    print("\nrun        epoch  score  pictures  worst  error  copies  sameness")
     for (run, epoch), verdicts in epochs.items():
         mark = judge_epoch(verdicts, ruler, score)
-        print(f"{run:10} {epoch:5}  " + "  ".join(f"{mark[key]:6.2f}" for key in list(mark)[:6]))
+        figures = (mark.score, mark.pictures, mark.worst, mark.error, *mark.faults.values())
+        print(f"{run:10} {epoch:5}  " + "  ".join(f"{figure:6.2f}" for figure in figures))
     print("\npairs in the right order, a LoRA's sprite before a picture off the grid or black:")
     for name, values in peers.items():
         print(f"{name:15} {right_order(values['good'], values['bad']):6.1%}")

@@ -11,7 +11,6 @@ over size (1 = linear). The peer is decoding alone: Pillow opening each sprite a
 
 import argparse
 import io
-import json
 import math
 import os
 import resource
@@ -35,6 +34,7 @@ from demo.portraits.persona import caption, personas  # noqa: E402
 from demo.portraits.pixel import draw  # noqa: E402
 from sprite_lora.art.sprite import enlarge  # noqa: E402
 from sprite_lora.dataset.checks.scan import FEW  # noqa: E402
+from sprite_lora.results.validation import Validation  # noqa: E402
 
 BATCH = 2000
 DECODED = 500
@@ -98,9 +98,9 @@ def measure(folder: Path, pairs: int, factor: int) -> Run:
     start = validate(folder / "one")
     decode_seconds = decode(folder / "all") * pairs
     whole = validate(folder / "all")
-    report = json.loads((folder / "all/reports/validate.json").read_text())
-    errors = sum(case["severity"] == "error" for case in report["findings"])
-    print(f"{pairs:,} pairs: {len(report['findings'])} findings, {errors} errors", file=sys.stderr)
+    findings = Validation.read(folder / "all").findings
+    errors = sum(finding.severity == "error" for finding in findings)
+    print(f"{pairs:,} pairs: {len(findings)} findings, {errors} errors", file=sys.stderr)
     return Run(pairs, whole, start, decode_seconds)
 
 

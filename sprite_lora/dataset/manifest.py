@@ -1,12 +1,10 @@
 """The packaged dataset's manifest: what `package` wrote, with a hash of every sprite and caption."""
 
-import json
 import re
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.params import Paths
+from sprite_lora.core.result import Part, Result
 
 MANIFEST = "manifest.json"
 
@@ -17,10 +15,8 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?\Z", re.IGNORECASE)
 """Names that Windows keeps for devices."""
 
 
-class Item(BaseModel):
+class Item(Part):
     """One sprite with its caption."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     stem: str
     caption: str
@@ -33,10 +29,11 @@ class Item(BaseModel):
     """Pixels of the source file that were off their cell's colour and were set to it."""
 
 
-class Manifest(BaseModel):
+class Manifest(Result):
     """`outputs/dataset/manifest.json`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    place = Paths.dataset / MANIFEST
+    stage = "package"
 
     folder: str
     """kohya's subfolder, `<num_repeats>_<name>`."""
@@ -56,15 +53,7 @@ class Manifest(BaseModel):
 
 def read_manifest(dataset: Path) -> Manifest:
     """The manifest of a dataset folder. Raises SpriteLoraError where it is absent or of another form."""
-    path = dataset / MANIFEST
-    try:
-        return Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise SpriteLoraError(f"{path} is not here", "run the stage before: dvc repro package") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise SpriteLoraError(
-            f"{path} is not a manifest of this version: {error}", "run: dvc repro -f package"
-        ) from None
+    return Manifest.load(dataset / MANIFEST)
 
 
 def unsafe(stem: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from sprite_lora.core.params import Section
 
@@ -26,22 +26,3 @@ class Package(Section):
     background: Annotated[
         str, Field(pattern=r"^#[0-9a-fA-F]{6}$", description="#rrggbb that transparent pixels are laid on")
     ]
-
-
-class Steps(Section):
-    """What of the section `train` decides how many steps and how large checkpoints the plan foretells."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    key = "train"
-
-    train_batch_size: int
-    gradient_accumulation_steps: int
-    num_processes: int
-    max_train_epochs: int
-    save_every_n_epochs: int
-    network_dim: int
-    conv_dim: int | None
-    network_train_unet_only: bool
-    network_train_text_encoder_only: bool
-    save_precision: str | None

@@ -125,7 +125,7 @@ def read_texts(path: Path) -> dict[str, str]:
             texts = ahead if PARAMETERS in ahead or METADATA_KEY in ahead else image.text
             return {str(key): str(value) for key, value in texts.items() if isinstance(value, str)}
     except FileNotFoundError:
-        raise SpriteLoraError(f"{path} is not there") from None
+        raise SpriteLoraError(f"{path} does not exist") from None
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise SpriteLoraError(f"{path} is not a readable PNG: {error}") from None
 

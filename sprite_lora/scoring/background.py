@@ -1,11 +1,16 @@
 """The background that the prompt names against the background that is drawn."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from sprite_lora.art.colour import BASIC, name_distance
 from sprite_lora.art.palette import Palette
 from sprite_lora.dataset.caption import background_words
+from sprite_lora.scoring.metric import Metric
+from sprite_lora.scoring.scales import Scales
+from sprite_lora.scoring.view import View
 
 ENOUGH = 0.75
 """Share of the rim that must bear the word: hair and a pattern's second colour may have the rest."""
@@ -41,3 +46,21 @@ def _bears(colour: NDArray[np.uint8], words: list[str], softness: float) -> floa
     named = min(name_distance(rgb, word) for word in words)
     excess = named - min(named, *(name_distance(rgb, word) for word in BASIC))
     return float(np.exp(-((excess / softness) ** 2)))
+
+
+def measure(view: View, _learned: object, scales: Scales) -> Mapping[str, float]:
+    """Empty where the prompt names no background."""
+    agreement = background(view.palette, view.prompt, scales.background_softness)
+    return {} if agreement is None else {"background": agreement}
+
+
+BACKGROUND = Metric(
+    name="background",
+    label="backgrounds as the prompts name them",
+    fault="background",
+    sentence="not the colour that the prompt names",
+    cost="of a picture: another background than its prompt names",
+    weight=0.3,
+    measure=measure,
+    quality=lambda measured, _learned, _scales: measured["background"],
+)

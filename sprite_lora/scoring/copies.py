@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sprite_lora.scoring.metric import EpochMetric
+
 Lab = NDArray[np.float64]
 
 
@@ -29,3 +31,14 @@ def distances(cells_lab: Lab, sprites: Lab, figures: NDArray[np.bool_], toleranc
 def copied(distance: float, limit: float) -> float:
     """How much of a copy: 1 = cell for cell, falling to 0 at `limit` and beyond."""
     return max(0.0, 1 - distance / limit) if limit > 0 else float(distance == 0)
+
+
+COPIES = EpochMetric[None](
+    name="copies",
+    label="fewer copies of training sprites",
+    sentence="{share:.0%} of its pictures, by how close they are, are training sprites: the LoRA memorises; "
+    "more sprites, fewer epochs or a lower network_dim help",
+    cost="of an epoch: pictures that are copies of training sprites",
+    weight=0.5,
+    measure=lambda verdicts, _learned: float(np.mean([verdict.copies for verdict in verdicts])),
+)

@@ -6,6 +6,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sprite_lora.scoring.metric import Metric
+
 Lab = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
@@ -88,3 +90,37 @@ def _steps(lab: Lab) -> list[tuple[NDArray[np.float64], int]]:
 def _length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     # Over three channels this takes a fifth of the time of np.linalg.norm.
     return np.asarray(np.sqrt(np.einsum("...i,...i->...", vectors, vectors)))
+
+
+RESIDUAL = Metric[None](
+    name="residual",
+    label="cells of one colour",
+    fault="smooth",
+    sentence="colours run inside the cells",
+    cost="of a picture: cells that are not one colour inside",
+    weight=0.5,
+    measure=lambda view, _learned, _scales: {"residual": residual(view.lab, view.art_pixels)},
+    quality=lambda measured, _learned, scales: 1 / (1 + (measured["residual"] / scales.residual_scale) ** 2),
+)
+
+EDGES = Metric[None](
+    name="edges",
+    label="contours on the grid",
+    fault="off grid",
+    sentence="contours do not lie on cell borders",
+    cost="of a picture: contours that do not lie on cell borders",
+    weight=0.5,
+    measure=lambda view, _learned, _scales: {"edges": edges(view.lab, view.art_pixels)},
+    quality=lambda measured, _learned, _scales: max(0.0, measured["edges"]),
+)
+
+COHERENCE = Metric[None](
+    name="coherence",
+    label="gradients in step with the grid",
+    fault="out of step",
+    sentence="fine gradients do not keep step with the grid",
+    cost="of a picture: gradients out of step with the grid",
+    weight=0.3,
+    measure=lambda view, _learned, _scales: {"coherence": coherence(view.lab, view.art_pixels)},
+    quality=lambda measured, _learned, _scales: max(0.0, measured["coherence"]),
+)

@@ -9,6 +9,7 @@ from sprite_lora.art.colour import oklab
 from sprite_lora.art.grid import cell_colours
 from sprite_lora.art.palette import Palette, palette_of
 from sprite_lora.art.sprite import Pixels
+from sprite_lora.scoring.contours import contours
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class View:
     palette: Palette
     """The colours of the cells, near-identical ones merged."""
 
+    contours: NDArray[np.bool_]
+    """(places,) where two neighbouring cells differ."""
+
     prompt: str
 
     @property
@@ -41,4 +45,5 @@ def view(pixels: Pixels, prompt: str, art_pixels: int, tolerance: float) -> View
     `tolerance` is the OKLab distance below which two colours count as one.
     """
     cells = cell_colours(pixels, art_pixels)
-    return View(oklab(pixels), cells, oklab(cells), palette_of(cells, tolerance), prompt)
+    lab = oklab(cells)
+    return View(oklab(pixels), cells, lab, palette_of(cells, tolerance), contours(lab, tolerance), prompt)

@@ -6,54 +6,35 @@ Writes  outputs/finished/<prompt>.png, <prompt>@8x.png, ..., colours.json (colou
     python -m stages.finish
 """
 
-import json
 from pathlib import Path
-from typing import TypedDict
 
 from sprite_lora.art.colour import parse_hex, to_hex
 from sprite_lora.art.finish_params import Finish
 from sprite_lora.art.finishing import drawn_colours, indexed, sprite_of
 from sprite_lora.art.sprite import composite, read_sprite
 from sprite_lora.core.errors import SpriteLoraError, run_stage
-from sprite_lora.core.files import write_json
 from sprite_lora.core.params import Paths, load
 from sprite_lora.dataset.manifest import Manifest, read_manifest
 from sprite_lora.lora.checkpoints import epoch_folder
+from sprite_lora.results.finished import FinishedColours, SpriteColours
 from sprite_lora.results.picture import PARAMETERS, read_record, read_texts, write_picture
-
-
-class Colours(TypedDict):
-    """What finishing did to a picture's colours."""
-
-    drawn_colours: int
-    """Different colours over all pixels."""
-    palette: dict[str, int]
-    """Of the sprite: `#rrggbb` to the number of its cells, most first."""
+from sprite_lora.results.selection import Selection
 
 
 def main() -> None:
     paths, finish = load(Paths), load(Finish)
     manifest = read_manifest(paths.dataset)
-    folder = epoch_folder(paths.samples, selected_epoch(paths.reports))
+    folder = epoch_folder(paths.samples, Selection.read().epoch)
     pictures = sorted(folder.glob("*.png"))
     if not pictures:
         raise SpriteLoraError(f"{folder} holds no pictures", "run: dvc repro sample")
-    report = {path.stem: write_sprite(path, paths.finished, manifest, finish) for path in pictures}
-    write_json(paths.finished / "colours.json", report)
-    for name, told in report.items():
-        print(f"{name}: {told['drawn_colours']} colours drawn, {len(told['palette'])} in the sprite")
+    colours = {path.stem: write_sprite(path, paths.finished, manifest, finish) for path in pictures}
+    FinishedColours(colours).write()
+    for name, found in colours.items():
+        print(f"{name}: {found.drawn_colours} colours drawn, {len(found.palette)} in the sprite")
 
 
-def selected_epoch(reports: Path) -> int:
-    """The epoch that `select` chose."""
-    path = reports / "select.json"
-    try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["epoch"])
-    except FileNotFoundError:
-        raise SpriteLoraError(f"{path} is not here", "run the stage before: dvc repro select") from None
-
-
-def write_sprite(path: Path, finished: Path, manifest: Manifest, finish: Finish) -> Colours:
+def write_sprite(path: Path, finished: Path, manifest: Manifest, finish: Finish) -> SpriteColours:
     """Write one picture's sprite and enlargements, each with the picture's record; return its colours."""
     pixels = composite(read_sprite(path), parse_hex(manifest.background))
     sprite = sprite_of(pixels, manifest.art_pixels, finish.merge)
@@ -63,7 +44,7 @@ def write_sprite(path: Path, finished: Path, manifest: Manifest, finish: Finish)
         stamp = record | {"finish": {"art_pixels": manifest.art_pixels, "enlarge": factor, "merge": finish.merge}}
         write_picture(finished / f"{name}.png", indexed(sprite, factor), stamp, web_ui)
     palette = {to_hex(colour): int(count) for colour, count in zip(sprite.colours, sprite.counts, strict=True)}
-    return {"drawn_colours": drawn_colours(pixels), "palette": palette}
+    return SpriteColours(drawn_colours=drawn_colours(pixels), palette=palette)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from sprite_lora.art.colour import parse_hex
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.files import sha256_set, sha256_text, write_json
+from sprite_lora.core.files import sha256_set, sha256_text
 from sprite_lora.dataset.caption import first_line
 from sprite_lora.dataset.manifest import MANIFEST, Item, Manifest, unsafe
 from sprite_lora.dataset.package_params import Package
@@ -84,7 +84,7 @@ def _build(building: Path, stems: list[str], data: Path, captions: Path, package
         captions_sha256=sha256_set({item.stem: item.caption_sha256 for item in items}),
         items=tuple(items),
     )
-    write_json(building / MANIFEST, manifest.model_dump())
+    manifest.save(building / MANIFEST)
     return manifest
 
 

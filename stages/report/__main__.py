@@ -1,6 +1,6 @@
 """Write the page that a person judges the choice from.
 
-Reads   reports/ (validate, package, train, score, select), outputs/dataset/manifest.json, outputs/samples,
+Reads   reports/ (validate, captions, plan, train, score, select), outputs/dataset/manifest.json, outputs/samples,
         outputs/selected, outputs/finished, params.yaml
 Writes  reports/report.html: one file with everything in it; no clock, no host, nothing loaded from outside
 
@@ -26,12 +26,12 @@ def main() -> None:
     parser.add_argument("--strip", type=Path, metavar="FILE.png", help="only draw prompts by epochs into one picture")
     chosen = parser.parse_args()
     paths, report = load(Paths), load(Report)
-    facts = read_facts(paths, report.compare_with)
+    facts = read_facts(report)
     if chosen.strip:
         with replacing(chosen.strip) as temporary:
             strip(facts).save(temporary, "PNG", optimize=True)
         return
-    text = page(facts, report.title, report.grid_pixels)
+    text = page(facts, report.title)
     target = paths.reports / "report.html"
     write_text(target, text)
     print(f"{target}: {size(len(text.encode()))}; open it in any browser")

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stages.report.facts import Epoch, Facts, Picture
+from sprite_lora.results.scores import EpochScore, PictureScore
+from stages.report.facts import Facts, label, picture_path
 from stages.report.pictures import MOST_BYTES, Inline, inline
 from stages.report.words import Mark, plural, points, shared_tags, size, without_tags
 
@@ -54,51 +55,52 @@ class Grid:
     note: str
 
 
-def grid(facts: Facts, at_most: int) -> Grid:
-    """The section with every picture, each at most `at_most` pixels wide."""
+def epochs(facts: Facts) -> Grid:
+    """The section with every picture."""
     shared = shared_tags(list(facts.prompts.values()))
     prompts = tuple(Prompt(name, without_tags(text, shared)) for name, text in facts.prompts.items())
-    rows = tuple(_row(epoch, facts, at_most) for epoch in facts.epochs)
-    return Grid(", ".join(shared), prompts, rows, _note(rows, facts, at_most))
+    rows = tuple(_row(epoch, facts) for epoch in facts.scores.epochs)
+    return Grid(", ".join(shared), prompts, rows, _note(rows, facts))
 
 
-def _row(epoch: Epoch, facts: Facts, at_most: int) -> Row:
-    chosen = epoch.number == facts.selected.epoch
+def _row(epoch: EpochScore, facts: Facts) -> Row:
+    chosen = facts.is_selected(epoch)
+    drawn = {picture.name: picture for picture in epoch.drawn}
     return Row(
         epoch=epoch.number,
-        label="selected" if chosen else epoch.label,
+        label="selected" if chosen else label(epoch),
         score=points(epoch.score),
         share=round(10 * epoch.score, 1),
         selected=chosen,
-        marks=(*_choice_marks(epoch, facts), *(Mark(word, sentence) for word, sentence in epoch.remarks)),
-        cells=tuple(_cell(epoch, name, facts, at_most) for name in facts.prompts),
+        marks=(*_choice_marks(epoch, facts), *(Mark(remark.word, remark.sentence) for remark in epoch.remarks)),
+        cells=tuple(_cell(epoch.number, drawn.get(name), facts) for name in facts.prompts),
     )
 
 
-def _choice_marks(epoch: Epoch, facts: Facts) -> Iterable[Mark]:
-    chosen = facts.selected
+def _choice_marks(epoch: EpochScore, facts: Facts) -> Iterable[Mark]:
+    chosen = facts.selection
     if epoch.number in chosen.passed_over:
         yield Mark("passed over", "Not considered: too many of its pictures are copies of training sprites.")
     if epoch.number in chosen.tied and epoch.number != chosen.epoch and len(chosen.tied) > 1:
         yield Mark("tied", "As good as the selected epoch, as far as these prompts can tell.", "info")
 
 
-def _cell(epoch: Epoch, prompt: str, facts: Facts, at_most: int) -> Cell:
-    picture: Picture | None = epoch.pictures.get(prompt)
+def _cell(epoch: int, picture: PictureScore | None, facts: Facts) -> Cell:
     if picture is None:
         return Cell(None, "", "", (), ())
-    sentences = [f"{word.capitalize()}: {sentence}." for word, sentence in picture.remarks]
-    who = "Untouched base" if epoch.number == 0 else f"Epoch {epoch.number}"
+    sentences = [f"{remark.word.capitalize()}: {remark.sentence}." for remark in picture.remarks]
+    who = "Untouched base" if epoch == 0 else f"Epoch {epoch}"
+    grave, others = ([r for r in picture.remarks if (r.word in GRAVE) == wanted] for wanted in (True, False))
     return Cell(
-        picture=inline(picture.path, facts.art_pixels, at_most),
-        alt=" ".join([f"{who}, prompt {prompt}, score {points(picture.score)} of 10.", *sentences]),
+        picture=inline(picture_path(epoch, picture.name), facts.manifest.art_pixels, facts.grid_pixels),
+        alt=" ".join([f"{who}, prompt {picture.name}, score {points(picture.score)} of 10.", *sentences]),
         score=points(picture.score),
-        marks=tuple(Mark(word, sentence) for word, sentence in picture.remarks if word in GRAVE),
-        others=tuple(Mark(word, sentence, "") for word, sentence in picture.remarks if word not in GRAVE),
+        marks=tuple(Mark(remark.word, remark.sentence) for remark in grave),
+        others=tuple(Mark(remark.word, remark.sentence, "") for remark in others),
     )
 
 
-def _note(rows: tuple[Row, ...], facts: Facts, at_most: int) -> str:
+def _note(rows: tuple[Row, ...], facts: Facts) -> str:
     """How the pictures on the page differ from their files."""
     pictures = [cell.picture for row in rows for cell in row.cells if cell.picture]
     ways = {picture.shrunk for picture in pictures if picture.shrunk or not picture.lossy}
@@ -110,8 +112,8 @@ def _note(rows: tuple[Row, ...], facts: Facts, at_most: int) -> str:
         said.append("Pictures exactly on the grid are stored with one pixel per art pixel, which loses nothing.")
     if "area" in ways:
         said.append(
-            f"Pictures wider than {at_most} pixels are averaged down over areas from {facts.resolution} pixels, "
-            "so they look softer here than their files."
+            f"Pictures wider than {facts.grid_pixels} pixels are averaged down over areas from "
+            f"{facts.manifest.resolution} pixels, so they look softer here than their files."
         )
     if lossy:
         said.append(

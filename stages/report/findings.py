@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sprite_lora.results.validation import Finding
 from stages.report.facts import Facts
 from stages.report.words import listed, plural
 
@@ -22,7 +23,7 @@ class Rule:
     severity: str
     count: str
     hint: str
-    cases: tuple[dict[str, str], ...]
+    cases: tuple[Finding, ...]
     more: str
     unfolded: bool
 
@@ -37,29 +38,31 @@ class Findings:
 
 def findings(facts: Facts) -> Findings:
     """The section with the findings, gravest first, then by how many there are."""
-    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for finding in facts.findings:
-        groups.setdefault((finding["severity"], finding["rule"]), []).append(finding)
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in facts.validation.findings:
+        groups.setdefault((finding.severity, finding.rule), []).append(finding)
     ranked = sorted(groups.items(), key=lambda group: (SEVERITIES.index(group[0][0]), -len(group[1]), group[0][1]))
     return Findings(_summary(facts), tuple(_rule(rule, severity, cases) for (severity, rule), cases in ranked))
 
 
 def _summary(facts: Facts) -> str:
-    if not facts.findings:
+    if not facts.validation.findings:
         return "None: captions, sprites, prompts and settings passed every rule."
-    counts = {severity: sum(found["severity"] == severity for found in facts.findings) for severity in SEVERITIES}
+    counts = {
+        severity: sum(found.severity == severity for found in facts.validation.findings) for severity in SEVERITIES
+    }
     said = {"error": "error", "warning": "warning", "info": "remark"}
     named = listed(plural(count, said[severity]) for severity, count in counts.items() if count)
     return f"{named}, found by validate before any training."
 
 
-def _rule(rule: str, severity: str, cases: list[dict[str, str]]) -> Rule:
+def _rule(rule: str, severity: str, cases: list[Finding]) -> Rule:
     more = len(cases) - MOST_CASES
     return Rule(
         rule=rule,
         severity=severity,
         count=plural(len(cases), "case"),
-        hint=cases[0]["hint"],
+        hint=cases[0].hint,
         cases=tuple(cases[:MOST_CASES]),
         more=f"{plural(more, 'more case')} in reports/validate.json." if more > 0 else "",
         unfolded=len(cases) <= OPEN,

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -9,7 +10,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from stages.report.drift import drift
-from stages.report.epochs import grid
+from stages.report.epochs import epochs
 from stages.report.facts import Facts
 from stages.report.findings import findings
 from stages.report.pictures import data_uri, encoded
@@ -21,19 +22,23 @@ from stages.report.verdict import verdict
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-SECTIONS = (
-    ("verdict", "Verdict"),
-    ("epochs", "Epochs"),
-    ("scores", "Scores"),
-    ("training", "Training"),
-    ("findings", "Findings"),
-    ("teaching", "The set"),
-    ("drift", "What changed"),
-    ("record", "Record"),
-)
+SECTIONS: dict[str, tuple[str, Callable[[Facts], object]]] = {
+    "verdict": ("Verdict", verdict),
+    "epochs": ("Epochs", epochs),
+    "scores": ("Scores", scores),
+    "training": ("Training", training),
+    "findings": ("Findings", findings),
+    "teaching": ("The set", teaching),
+    "drift": ("What changed", drift),
+    "record": ("Record", record),
+}
+"""In the page's order: a section's anchor, its heading in the menu, and what it makes of the facts.
+
+The template is templates/<anchor>.html, and finds what was made under the anchor's name.
+"""
 
 
-def page(facts: Facts, title: str, grid_pixels: int) -> str:
+def page(facts: Facts, title: str) -> str:
     """The whole page. Equal facts give equal text; whatever comes from files is escaped."""
     # StrictUndefined: a name that a template misspells is an error, not a gap on the page.
     environment = Environment(
@@ -49,20 +54,13 @@ def page(facts: Facts, title: str, grid_pixels: int) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html").render(
         title=title,
-        sections=SECTIONS,
+        sections={anchor: heading for anchor, (heading, _) in SECTIONS.items()},
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         # The page's policy lets this one script run and loads nothing: markup that slipped in could do no harm.
         script_hash=Markup(f"sha256-{digest}"),
         icon=data_uri(*encoded(Image.new("RGB", (2, 2), "#2f4bbd"))),
-        verdict=verdict(facts),
-        grid=grid(facts, grid_pixels),
-        scores=scores(facts),
-        training=training(facts),
-        findings=findings(facts),
-        teaching=teaching(facts),
-        drift=drift(facts),
-        record=record(facts),
+        **{anchor: build(facts) for anchor, (_, build) in SECTIONS.items()},
     )
 
 

@@ -40,7 +40,7 @@ def inline(path: Path, art_pixels: int, at_most: int) -> Inline:
         with Image.open(path) as file:
             picture = file.convert("RGBA" if file.has_transparency_data else "RGB")
     except FileNotFoundError:
-        raise SpriteLoraError(f"{path} is not here", "dvc repro draws what is missing") from None
+        raise SpriteLoraError(f"{path} is missing", "dvc repro draws what is missing") from None
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise SpriteLoraError(f"{path} is not a readable picture: {error}", "delete it, then dvc repro") from None
     if is_on_grid(picture, art_pixels):

@@ -23,21 +23,18 @@ class Record:
     params: tuple[Section, ...]
 
 
-NAMES = {
-    "fingerprint": "Fingerprint of all below",
-    "captions": "Captions (set hash)",
-    "sprites": "Sprites (set hash)",
-    "base": "Base model",
-    "code": "Code of train",
-}
-
-
 def record(facts: Facts) -> Record:
     """The section with the record and every parameter."""
-    stamped = facts.selected.record
-    shown = [(name, str(stamped[key])) for key, name in NAMES.items() if key in stamped]
-    if versions := stamped.get("versions"):
-        shown.append(("Libraries", ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))))
+    shown: list[tuple[str, str]] = []
+    if made := facts.record:
+        shown = [
+            ("Fingerprint of all below", made.fingerprint),
+            ("Captions (set hash)", made.captions),
+            ("Sprites (set hash)", made.sprites),
+            ("Base model", made.base),
+            ("Code of train", made.code),
+            ("Libraries", ", ".join(f"{name} {version}" for name, version in sorted(made.versions.items()))),
+        ]
     sections = (Section(name, tuple(flat(content))) for name, content in facts.params.items())
     return Record(tuple(shown), tuple(sections))
 

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from sprite_lora.scoring.score_params import Lost
 from stages.report.charts import Chart, Mark, axis, band, line
-from stages.report.facts import Facts
+from stages.report.facts import Facts, label
 from stages.report.words import listed, points
 
 
@@ -30,17 +29,17 @@ class Scores:
 
 def scores(facts: Facts) -> Scores:
     """The section with the chart and the table."""
-    columns = tuple(dict.fromkeys(name for epoch in facts.epochs for name in epoch.metrics))
+    columns = tuple(dict.fromkeys(name for epoch in facts.scores.epochs for name in epoch.metrics))
     rows = tuple(
         Row(
             epoch.number,
-            "selected" if epoch.number == facts.selected.epoch else epoch.label,
-            epoch.number == facts.selected.epoch,
+            "selected" if facts.is_selected(epoch) else label(epoch),
+            facts.is_selected(epoch),
             (points(epoch.score), *(figure(epoch.metrics.get(name)) for name in columns)),
         )
-        for epoch in facts.epochs
+        for epoch in facts.scores.epochs
     )
-    meanings = tuple((name, field.description or "") for name, field in Lost.model_fields.items())
+    meanings = tuple((metric.name, metric.cost) for metric in facts.scores.metrics)
     return Scores(score_chart(facts), ("score", *columns), rows, meanings)
 
 
@@ -51,19 +50,18 @@ def figure(value: float | None) -> str:
 
 def score_chart(facts: Facts) -> Chart:
     """Score by epoch: mean, each prompt, the span between prompts, and the untouched base as the line to beat."""
-    trained = [epoch for epoch in facts.epochs if epoch.number > 0]
-    base = next((epoch for epoch in facts.epochs if epoch.number == 0), None)
-    each = [(epoch.number, picture.score) for epoch in trained for picture in epoch.pictures.values()]
+    trained, base, level = facts.scores.trained, facts.scores.base, facts.scores.training.score
+    each = [(epoch.number, picture.score) for epoch in trained for picture in epoch.drawn]
     means = [(float(epoch.number), epoch.score) for epoch in trained]
-    references = [(facts.training_score, f"training sprites {points(facts.training_score)}")]
+    references = [(level, f"training sprites {points(level)}")]
     if base:
         references.append((base.score, f"untouched base {points(base.score)}"))
     heights = [y for _, y in [*each, *means]] + [y for y, _ in references]
     low, high = min(heights), max(heights)
     across = axis("epoch", trained[0].number, trained[-1].number, steps=10, whole=True)
     up = axis("score, of 10", low, high)
-    lower = [(float(e.number), min(p.score for p in e.pictures.values())) for e in trained if e.pictures]
-    upper = [(float(e.number), max(p.score for p in e.pictures.values())) for e in trained if e.pictures]
+    lower = [(float(e.number), min(p.score for p in e.drawn)) for e in trained]
+    upper = [(float(e.number), max(p.score for p in e.drawn)) for e in trained]
 
     def place(x: float, y: float, text: str, kind: str) -> Mark:
         return Mark(across.percent(x), round(100 - up.percent(y), 3), text, kind)
@@ -72,12 +70,12 @@ def score_chart(facts: Facts) -> Chart:
     marks += [place(epoch, score, f"epoch {epoch:g}: {points(score)}", "one") for epoch, score in each]
     marks += [place(epoch, score, f"epoch {epoch:g}: mean {points(score)}", "mean") for epoch, score in means]
     for epoch, score in means:
-        if epoch == facts.selected.epoch:
+        if epoch == facts.selection.epoch:
             marks.append(place(epoch, score, f"epoch {epoch:g}, selected: mean {points(score)}", "chosen"))
-    told = "; ".join(f"epoch {epoch:g} {points(score)}" for epoch, score in means)
+    listing = "; ".join(f"epoch {epoch:g} {points(score)}" for epoch, score in means)
     return Chart(
         title="Score by epoch",
-        description=f"Means: {told}. For comparison: {listed(text for _, text in references)}.",
+        description=f"Means: {listing}. For comparison: {listed(text for _, text in references)}.",
         across=across,
         up=up,
         paths=(("band", band(lower, upper, across, up)), ("mean", line(means, across, up))),

@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageDraw, ImageFont
 
-from stages.report.facts import Facts
+from stages.report.facts import Facts, picture_path
 
 SIDE, GAP, HEADING = 96, 6, 22
 """Pixels: a picture's side, the space between two, and the line of epoch numbers above them."""
@@ -16,18 +16,18 @@ def strip(facts: Facts, rows: int = 3) -> Image.Image:
     Pictures are averaged down to 96 px, which keeps art pixels of 8, 16, 24 or 40 px whole and sharp.
     """
     pitch = SIDE + GAP
-    epochs, prompts = facts.epochs, list(facts.prompts)[:rows]
+    epochs, prompts = facts.scores.epochs, list(facts.prompts)[:rows]
     sheet = Image.new("RGB", (GAP + pitch * len(epochs), HEADING + pitch * len(prompts) + GAP), PAPER)
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
     for column, epoch in enumerate(epochs):
         left = GAP + column * pitch
-        chosen = epoch.number == facts.selected.epoch
+        chosen = facts.is_selected(epoch)
         colour = CHOSEN if chosen else INK
         heading = f"epoch {epoch.number}" if epoch.number else "base"
         pen.text((left + SIDE / 2, HEADING / 2), heading, colour, font, anchor="mm")
         for row, prompt in enumerate(prompts):
-            with Image.open(epoch.pictures[prompt].path) as picture:
+            with Image.open(picture_path(epoch.number, prompt)) as picture:
                 small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
             sheet.paste(small, (left, HEADING + row * pitch))
         if chosen:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from sprite_lora.results.validation import Histogram, TokenHistogram
 from stages.report.facts import Facts
 from stages.report.words import number, plural
 
@@ -38,24 +38,24 @@ class Teaching:
 
 def teaching(facts: Facts) -> Teaching:
     """The section on what was trained on, from the counts of `validate`."""
-    seen = facts.overview
-    pairs = seen["pairs"]
+    seen = facts.validation.overview
+    pairs = seen.pairs
     attributes = tuple(
-        tally(name, found["values"], _captions(found["captions"], found["different"], len(found["values"])))
-        for name, found in seen["attributes"].items()
+        tally(name, found.values, _captions(found.captions, found.different, len(found.values)))
+        for name, found in seen.attributes.items()
     )
-    tokens, palette = seen["tokens"], seen["palette"]
+    tokens, palette = seen.tokens, seen.palette
     shapes = (
-        tally("background as drawn", seen["backgrounds_drawn"], "the nearest named colour of the sprite's rim"),
-        tally("CLIP tokens of a caption", tokens["histogram"], _spread(tokens) + _limit(tokens)),
-        tally("colours of a sprite", palette["histogram"], _spread(palette)),
+        tally("background as drawn", seen.backgrounds_drawn, "the nearest named colour of the sprite's rim"),
+        tally("CLIP tokens of a caption", tokens.histogram, _spread(tokens) + _limit(tokens)),
+        tally("colours of a sprite", palette.histogram, _spread(palette)),
     )
     return Teaching(
         summary=(
             f"{plural(pairs, 'sprite')}. What captions name often, and in many values, is learnt; "
             "what they name once or twice is hardly learnt at all."
         ),
-        everywhere=tuple(tag for tag, count in seen["tags"].items() if count == pairs > 1),
+        everywhere=tuple(tag for tag, count in seen.tags.items() if count == pairs > 1),
         tables=tuple(table for table in (*attributes, *shapes) if table.rows),
     )
 
@@ -71,11 +71,11 @@ def _captions(captions: int, different: int, shown: int) -> str:
     return f"in {plural(captions, 'caption')}; {plural(different, 'value')}{more}"
 
 
-def _spread(found: Mapping[str, Any]) -> str:
-    if found["median"] is None:
+def _spread(found: Histogram) -> str:
+    if found.least is None or found.median is None or found.most is None:
         return ""
-    return f"{number(found['least'])} to {number(found['most'])}, median {number(found['median'])}"
+    return f"{number(found.least)} to {number(found.most)}, median {number(found.median)}"
 
 
-def _limit(tokens: Mapping[str, Any]) -> str:
-    return f"; {tokens['limit']} are read" if tokens["limit"] else ""
+def _limit(tokens: TokenHistogram) -> str:
+    return f"; {tokens.limit} are read" if tokens.limit else ""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sprite_lora.results.plan import Plan
 from stages.report.charts import Axis, Chart, Mark, Points, axis, line, running_mean, thinned
 from stages.report.facts import Facts
 from stages.report.words import Figure, number, plural, size
@@ -26,7 +27,7 @@ class Training:
 def training(facts: Facts) -> Training:
     """The section with the plan and the curves."""
     charts, notes = [], []
-    per_epoch = facts.plan["steps_per_epoch"]
+    per_epoch = facts.plan.steps_per_epoch
     series = {name: epochs_of(points, per_epoch) for name, points in facts.series.items()}
     across = axis("epoch", 0, max((x for points in series.values() for x, _ in points), default=1), 10, whole=True)
     losses = {name: points for name, points in series.items() if "loss" in name}
@@ -38,7 +39,7 @@ def training(facts: Facts) -> Training:
                 f"{plural(len(points) - len(finite), 'step')} had no finite {name}; the chart leaves them out."
             )
         if finite:
-            charts.append(loss_chart(name, finite, per_epoch, across, facts.selected.epoch))
+            charts.append(loss_chart(name, finite, per_epoch, across, facts.selection.epoch))
     if losses:
         notes.append(
             "The loss depends mostly on which noise level each step drew at random, so its height says little about "
@@ -46,20 +47,20 @@ def training(facts: Facts) -> Training:
         )
     if rates:
         charts.append(rate_chart(rates, across))
-    return Training(plan(facts.plan), tuple(charts), tuple(notes))
+    return Training(figures(facts.plan), tuple(charts), tuple(notes))
 
 
-def plan(foretold: Mapping[str, int]) -> tuple[Figure, ...]:
-    """What `package` foretold, as figures."""
+def figures(plan: Plan) -> tuple[Figure, ...]:
+    """The plan of `validate`, as figures."""
     return (
-        Figure("Pictures", number(foretold["pictures"])),
-        Figure("Repeats", number(foretold["num_repeats"])),
-        Figure("Pictures per step", number(foretold["batch"])),
-        Figure("Steps per epoch", number(foretold["steps_per_epoch"])),
-        Figure("Epochs", number(foretold["epochs"])),
-        Figure("Steps", number(foretold["steps"])),
-        Figure("LoRA weights", number(foretold["lora_parameters"])),
-        Figure("Checkpoints", number(foretold["checkpoints"]), f"of {size(foretold['checkpoint_bytes'])}"),
+        Figure("Pictures", number(plan.pictures)),
+        Figure("Repeats", number(plan.num_repeats)),
+        Figure("Pictures per step", number(plan.batch)),
+        Figure("Steps per epoch", number(plan.steps_per_epoch)),
+        Figure("Epochs", number(plan.epochs)),
+        Figure("Steps", number(plan.steps)),
+        Figure("LoRA weights", number(plan.lora_parameters)),
+        Figure("Checkpoints", number(plan.checkpoints), f"of {size(plan.checkpoint_bytes)}"),
     )
 
 
@@ -101,12 +102,12 @@ def rate_chart(rates: Mapping[str, Points], across: Axis) -> Chart:
         (kind, line(thinned(points, MOST_POINTS), across, up))
         for kind, points in zip(KINDS, rates.values(), strict=False)
     ]
-    told = "; ".join(
+    listing = "; ".join(
         f"{name.removeprefix('lr/')} at most {max(y for _, y in points):.3g}" for name, points in rates.items()
     )
     return Chart(
         title="Learning rates",
-        description=f"{told}.",
+        description=f"{listing}.",
         across=across,
         up=up,
         paths=tuple(paths),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stages.report.facts import Facts
+from stages.report.facts import Facts, sprite_path
 from stages.report.pictures import Inline, inline
 from stages.report.words import Figure, number, plural, points, shared_tags, signed, size, without_tags
 
@@ -48,9 +48,8 @@ class Verdict:
 
 def verdict(facts: Facts) -> Verdict:
     """The page's first section."""
-    chosen = facts.selected
-    by_number = {epoch.number: epoch for epoch in facts.epochs}
-    best = by_number[chosen.epoch]
+    chosen, base = facts.selection, facts.scores.base
+    best = next(epoch for epoch in facts.scores.epochs if facts.is_selected(epoch))
     figures = [
         Figure(
             "Score",
@@ -62,35 +61,35 @@ def verdict(facts: Facts) -> Verdict:
     if chosen.runner_up is not None and chosen.margin is not None:
         error = f", \N{PLUS-MINUS SIGN} {points(chosen.spread)}" if chosen.spread is not None else ""
         figures.append(Figure("Margin", signed(chosen.margin), "points", f"against epoch {chosen.runner_up}{error}"))
-    if 0 in by_number:
-        base = by_number[0].score
-        figures.append(Figure("Gain", signed(best.score - base), "points", f"untouched base: {points(base)}"))
+    if base:
+        gain = signed(best.score - base.score)
+        figures.append(Figure("Gain", gain, "points", f"untouched base: {points(base.score)}"))
     shared = shared_tags(list(facts.prompts.values()))
+    side = facts.manifest.art_pixels
     sprites = tuple(
         Finished(
-            sprite.prompt,
-            without_tags(facts.prompts[sprite.prompt], shared),
-            inline(sprite.path, facts.art_pixels, facts.art_pixels),
-            f"{plural(len(sprite.palette), 'colour')} of {number(sprite.drawn_colours)} drawn",
-            swatches(sprite.palette),
+            prompt,
+            without_tags(facts.prompts[prompt], shared),
+            inline(sprite_path(prompt), side, side),
+            f"{plural(len(found.palette), 'colour')} of {number(found.drawn_colours)} drawn",
+            swatches(found.palette),
         )
-        for sprite in facts.sprites
+        for prompt, found in facts.colours.items()
     )
-    side = facts.art_pixels
     return Verdict(
-        helps=0 not in by_number or best.score > by_number[0].score,
+        helps=base is None or best.score > base.score,
         epoch=chosen.epoch,
-        epochs=max(by_number),
+        epochs=facts.scores.epochs[-1].number,
         figures=tuple(figures),
         reasons=chosen.reasons,
         warnings=chosen.warnings,
         sprites=sprites,
         sprites_note=f"Each is {side} x {side} pixels, shown enlarged without smoothing.",
-        file=chosen.file.as_posix(),
-        size=size(chosen.bytes),
+        file=chosen.file,
+        size=size(facts.selected_bytes),
         hashes=(
             ("Tensors (sshs_model_hash)", chosen.model_hash),
-            ("Fingerprint", chosen.record.get("fingerprint", "")),
+            ("Fingerprint", facts.record.fingerprint if facts.record else ""),
         ),
     )
 

@@ -1,8 +1,8 @@
 """Score every picture and every epoch, 0 to 10, against the training sprites.
 
 Reads   outputs/samples/epoch-NN/*.png (epoch 0 = the untouched base), outputs/dataset, the section `score`
-Writes  reports/score_summary.json (DVC metrics), reports/score.json (all of it), reports/score.csv (a row per picture),
-        reports/score_by_epoch.csv (plots)
+Writes  reports/score.json (all of it, for the stages behind), reports/score_summary.json (DVC metrics),
+        reports/score.csv (a row per picture) and reports/score_by_epoch.csv (plots)
 
     python -m stages.score
 """
@@ -20,13 +20,15 @@ from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.files import write_json, write_text
 from sprite_lora.core.params import Paths, load
 from sprite_lora.dataset.manifest import Manifest, read_manifest
-from sprite_lora.scoring.judge import Verdict, judge, judge_epoch
-from sprite_lora.scoring.remarks import epoch_remarks, picture_remarks
-from sprite_lora.scoring.ruler import Training, evenly, training
+from sprite_lora.scoring.judge import judge
+from sprite_lora.scoring.ruler import Training, training
 from sprite_lora.scoring.score_params import Score
+from sprite_lora.scoring.sprites import evenly
+from sprite_lora.scoring.verdict import Verdict
 from sprite_lora.scoring.view import view
+from stages.score.result import Judged, result
 from stages.score.samples import Drawn, find_samples
-from stages.score.tables import details, picture_row, summary, table
+from stages.score.tables import epochs_table, pictures_table, summary
 
 MOST_JUDGED = 64
 """Training sprites, evenly picked, that are judged like drawn pictures to show where a perfect one stands."""
@@ -38,26 +40,17 @@ def main() -> None:
     epochs = find_samples(paths.samples)
     ruler = learn(paths.dataset, manifest, score)
     sprites = judge_sprites(paths.dataset, manifest, ruler, score)
-    verdicts = {epoch: judge_drawn(drawn, manifest, ruler, score) for epoch, drawn in progress(epochs.items())}
-    marks = {epoch: judge_epoch(found, ruler, score) for epoch, found in verdicts.items()}
+    judged = {epoch: judge_drawn(drawn, manifest, ruler, score) for epoch, drawn in progress(epochs.items())}
     level = float(np.mean([sprite.score for sprite in sprites]))
-    write_json(paths.reports / "score_summary.json", summary(marks, level))
-    write_json(paths.reports / "score.json", details(marks, level, ruler))
-    write_text(
-        paths.reports / "score.csv",
-        table(
-            picture_row(one, verdict, picture_remarks(verdict, ruler, score.lost))
-            for epoch, drawn in epochs.items()
-            for one, verdict in zip(drawn, verdicts[epoch], strict=True)
-        ),
-    )
-    write_text(
-        paths.reports / "score_by_epoch.csv",
-        table({"epoch": n, "training": level, **mark, "remarks": epoch_remarks(mark)} for n, mark in marks.items()),
-    )
+    scores = result(judged, level, ruler, score)
+    scores.write()
+    write_json(paths.reports / "score_summary.json", summary(scores))
+    write_text(paths.reports / "score.csv", pictures_table(scores))
+    write_text(paths.reports / "score_by_epoch.csv", epochs_table(scores))
     print(f"training sprites score {level:.1f}")
-    for epoch, mark in marks.items():
-        print(f"epoch {epoch:2}{' (base)' if epoch == 0 else '':7} {mark['score']:5.2f} +- {mark['error']:.2f}")
+    for epoch in scores.epochs:
+        base = " (base)" if epoch.number == 0 else ""
+        print(f"epoch {epoch.number:2}{base:7} {epoch.score:5.2f} +- {epoch.error:.2f}")
 
 
 def sprite_pixels(path: Path, manifest: Manifest) -> Pixels:
@@ -85,14 +78,14 @@ def judge_sprites(dataset: Path, manifest: Manifest, ruler: Training, score: Sco
     return verdicts
 
 
-def judge_drawn(drawn: list[Drawn], manifest: Manifest, ruler: Training, score: Score) -> list[Verdict]:
+def judge_drawn(drawn: list[Drawn], manifest: Manifest, ruler: Training, score: Score) -> Judged:
     """An epoch's pictures, judged. One that was drawn without finite numbers is worth nothing, whatever it shows."""
-    verdicts = []
+    judged = []
     for one in drawn:
         seen = view(sprite_pixels(one.path, manifest), one.prompt, manifest.art_pixels, score.tolerance)
         verdict = judge(seen, ruler, score)
-        verdicts.append(verdict if one.finite else replace(verdict, score=0.0))
-    return verdicts
+        judged.append((one, verdict if one.finite else replace(verdict, score=0.0)))
+    return judged
 
 
 def progress(epochs: Iterable[tuple[int, list[Drawn]]]) -> Iterable[tuple[int, list[Drawn]]]:

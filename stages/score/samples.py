@@ -6,6 +6,7 @@ from pathlib import Path
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.lora.checkpoints import epoch_folder
 from sprite_lora.results.picture import read_record
+from sprite_lora.results.records import PictureRecord
 
 REDRAW = "draw them again: dvc repro -f sample"
 
@@ -51,15 +52,11 @@ def find_samples(samples: Path) -> dict[int, list[Drawn]]:
 
 
 def _read(path: Path) -> Drawn:
-    record = read_record(path)
-    if record is None:
+    content = read_record(path)
+    if content is None:
         raise SpriteLoraError(f"{path} carries no record of what drew it", REDRAW)
-    try:
-        return Drawn(
-            path, int(record["epoch"]), str(record["prompt"]), str(record["checkpoint"] or ""), bool(record["finite"])
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise SpriteLoraError(f"{path}: its record has no usable {error}", REDRAW) from None
+    record = PictureRecord.of(content, str(path), REDRAW)
+    return Drawn(path, record.epoch, record.prompt, record.checkpoint or "", record.finite)
 
 
 def _same_prompts(epochs: dict[int, list[Drawn]]) -> None:

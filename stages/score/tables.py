@@ -1,79 +1,73 @@
-"""The verdicts as files: metrics for DVC, tables for people and plots."""
+"""The scores as tables: metrics for DVC, CSV files for people and plots. No stage reads them."""
 
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-import numpy as np
-
-from sprite_lora.scoring.judge import Verdict
-from sprite_lora.scoring.ruler import Training
-from stages.score.samples import Drawn
-
-DIGITS = 4
-"""Digits after the point in what is written: far below what matters, far above what another CPU's rounding moves."""
+from sprite_lora.results.scores import PictureScore, Remark, Scores
 
 
-def details(marks: Mapping[int, Mapping[str, float]], level: float, ruler: Training) -> dict[str, Any]:
-    """Everything about the epochs, and where the training sprites stand; `level` is their own score."""
-    found: dict[str, Any] = _rounded(
-        {
-            "training": {"score": level, "copy_limit": ruler.copy_limit, "nearest": float(np.median(ruler.nearest))},
-            "epochs": {f"{epoch:02d}": dict(mark) for epoch, mark in marks.items()},
-        }
-    )
-    return found
-
-
-def summary(marks: Mapping[int, Mapping[str, float]], level: float) -> dict[str, Any]:
+def summary(scores: Scores) -> dict[str, object]:
     """The metrics file: the few numbers that fit a line of `dvc metrics show`, in points of 10."""
-    scores = {epoch: mark["score"] for epoch, mark in marks.items()}
-    trained = [epoch for epoch in scores if epoch > 0]
-    found: dict[str, Any] = {}
-    if trained:
-        best = max(trained, key=lambda epoch: (scores[epoch], -epoch))
-        found["best"] = {"score": scores[best], "epoch": best}
-    if 0 in scores:
-        found["base"] = scores[0]
-    if trained and 0 in scores:
-        found["gain"] = found["best"]["score"] - scores[0]
-    found["training"] = level
-    found["epoch"] = {f"{epoch:02d}": scores[epoch] for epoch in trained}
-    rounded: dict[str, Any] = _rounded(found)
-    return rounded
+    base = {"base": scores.base.score} if scores.base else {}
+    trained = {f"{epoch.number:02d}": epoch.score for epoch in scores.trained}
+    return {**base, "training": scores.training.score, "epoch": trained}
 
 
-def picture_row(drawn: Drawn, verdict: Verdict, remarks: str) -> dict[str, object]:
-    """A picture's row: its marks, the qualities (0 to 1) under their names, the measures under `<name>_raw`."""
+def pictures_table(scores: Scores) -> str:
+    """A row per picture: its marks, the qualities (0 to 1) under their names, the measures under `<name>_raw`."""
+    names = _picture_metrics(scores)
+    return table(_picture_row(epoch.number, one, names) for epoch in scores.epochs for one in epoch.drawn)
+
+
+def epochs_table(scores: Scores) -> str:
+    """A row per epoch, for plots."""
+    return table(
+        {
+            "epoch": epoch.number,
+            "training": scores.training.score,
+            "score": epoch.score,
+            "pictures": epoch.pictures,
+            "worst": epoch.worst,
+            "error": epoch.error,
+            **epoch.faults,
+            **{name: epoch.qualities.get(name, "") for name in _picture_metrics(scores)},
+            "remarks": _text(epoch.remarks),
+        }
+        for epoch in scores.epochs
+    )
+
+
+def _picture_metrics(scores: Scores) -> list[str]:
+    return [metric.name for metric in scores.metrics if metric.name not in scores.epochs[0].faults]
+
+
+def _picture_row(epoch: int, picture: PictureScore, metrics: list[str]) -> dict[str, object]:
     return {
-        "epoch": drawn.epoch,
-        "picture": drawn.name,
-        "score": verdict.score,
-        "copied": verdict.copied,
-        "nearest": verdict.nearest,
-        "nearest_sprite": verdict.nearest_stem,
-        **verdict.worth,
-        "background": verdict.worth.get("background", ""),
-        **{f"{name}_raw": value for name, value in verdict.measured.items() if name != "background"},
-        "remarks": remarks,
-        "checkpoint": drawn.checkpoint,
-        "prompt": drawn.prompt,
+        "epoch": epoch,
+        "picture": picture.name,
+        "score": picture.score,
+        "copies": picture.copies,
+        "nearest": picture.nearest,
+        "nearest_sprite": picture.nearest_sprite,
+        **{name: picture.qualities.get(name, "") for name in metrics},
+        **{f"{name}_raw": value for name, value in picture.measures.items()},
+        "remarks": _text(picture.remarks),
+        "checkpoint": picture.checkpoint,
+        "prompt": picture.prompt,
     }
 
 
+def _text(remarks: Iterable[Remark]) -> str:
+    return "; ".join(f"{remark.word}: {remark.sentence}" for remark in remarks)
+
+
 def table(rows: Iterable[Mapping[str, object]]) -> str:
-    """CSV, the first row's keys on top, numbers rounded."""
-    listed = [_rounded(row) for row in rows]
+    """CSV with the keys of all rows on top."""
+    listed = list(rows)
     text = io.StringIO()
     names = dict.fromkeys(name for row in listed for name in row)
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(listed)
     return text.getvalue()
-
-
-def _rounded(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _rounded(value) for key, value in content.items()}
-    return round(content, DIGITS) if isinstance(content, float) else content

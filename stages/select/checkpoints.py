@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.header import read_header
 from sprite_lora.lora.file import model_hash, read_record
+from sprite_lora.results.records import TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Checkpoint:
     path: Path
     output_name: str
     """kohya's `ss_output_name`: the run's name, without an epoch."""
-    record: dict[str, Any] | None
+    record: TrainingRecord | None
     """What made it; None where another tool wrote it."""
 
 
@@ -34,4 +34,6 @@ def find_checkpoint(folder: Path, drawn_by: str, epoch: int) -> Checkpoint:
             "the pictures are of another run: dvc repro -f sample",
         )
     path = next((path for path in equal if headers[path].get("ss_epoch") == str(epoch)), equal[0])
-    return Checkpoint(path, headers[path].get("ss_output_name") or path.stem, read_record(path))
+    content = read_record(path)
+    record = None if content is None else TrainingRecord.of(content, str(path), "train it anew: dvc repro -f train")
+    return Checkpoint(path, headers[path].get("ss_output_name") or path.stem, record)

@@ -1,55 +1,39 @@
 """Which epoch: the best by score, the earlier one on a tie."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import stdev
 
+from sprite_lora.results.scores import EpochScore
+from sprite_lora.scoring.copies import COPIES
 from sprite_lora.scoring.select_params import Select
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What `score` said of an epoch."""
-
-    number: int
-    mark: Mapping[str, float]
-    """`score` (0 to 10), `copied` (0 to 1), the qualities (0 to 1), ..."""
-    pictures: Mapping[str, float]
-    """Score of each picture, 0 to 10, by its prompt's name."""
-    checkpoint: str
-    """`sshs_model_hash` of the LoRA that drew them."""
-
-    @property
-    def score(self) -> float:
-        """0 to 10."""
-        return self.mark["score"]
 
 
 @dataclass(frozen=True)
 class Choice:
     """The selected epoch and what it was chosen among."""
 
-    chosen: Epoch
-    best: Epoch
+    chosen: EpochScore
+    best: EpochScore
     """The highest score among those not passed over; `chosen` itself unless a tie went to an earlier one."""
-    tied: tuple[Epoch, ...]
+    tied: tuple[EpochScore, ...]
     """Epochs that can't be told from the best, `chosen` and `best` among them, in order."""
-    runner_up: Epoch | None
+    runner_up: EpochScore | None
     """The highest score besides the chosen one's, those not passed over."""
-    passed_over: tuple[Epoch, ...]
+    passed_over: tuple[EpochScore, ...]
     """Epochs that copy training sprites too often."""
 
 
-def choose(trained: list[Epoch], rule: Select) -> Choice:
+def choose(trained: Sequence[EpochScore], rule: Select) -> Choice:
     """Choose among trained epochs, one or more, in order.
 
     Epochs whose share of copies exceeds the limit are passed over, unless all do. Two epochs tie when their scores
     differ by no more than `tie_points`, or than `tie_standard_errors` standard errors of the difference over the
     prompts (see `spread`); of all that tie with the best, the earliest is taken: the same quality with less training.
     """
-    modest = [epoch for epoch in trained if epoch.mark["copied"] <= rule.copied_limit]
-    among = modest or trained
+    modest = [epoch for epoch in trained if epoch.faults[COPIES.name] <= rule.copied_limit]
+    among = modest or list(trained)
     best = max(among, key=lambda epoch: (epoch.score, -epoch.number))
     tied = tuple(epoch for epoch in among if best.score - epoch.score <= tie_margin(best, epoch, rule))
     chosen = tied[0]
@@ -63,16 +47,17 @@ def choose(trained: list[Epoch], rule: Select) -> Choice:
     )
 
 
-def tie_margin(best: Epoch, other: Epoch, rule: Select) -> float:
+def tie_margin(best: EpochScore, other: EpochScore, rule: Select) -> float:
     """Points by which `other` may stay below `best` and still tie with it."""
     return max(rule.tie_points, rule.tie_standard_errors * spread(best, other))
 
 
-def spread(one: Epoch, other: Epoch) -> float:
+def spread(one: EpochScore, other: EpochScore) -> float:
     """Standard error, in points, of the mean difference of two epochs over the prompts that both drew.
 
     Paired: the same prompt and seed drew both pictures, so what makes one prompt harder than another cancels out.
     0 for fewer than two prompts, where nothing is known about it.
     """
-    differences = [one.pictures[name] - other.pictures[name] for name in one.pictures.keys() & other.pictures.keys()]
+    first, second = one.picture_scores, other.picture_scores
+    differences = [first[name] - second[name] for name in first.keys() & second.keys()]
     return stdev(differences) / sqrt(len(differences)) if len(differences) > 1 else 0.0

@@ -1,103 +1,77 @@
 """Why this epoch, and what to mind, as sentences for a person."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from stages.select.choose import Choice, Epoch, spread
-
-STRENGTHS = {
-    "residual": "cells of one colour",
-    "edges": "contours on the grid",
-    "coherence": "gradients in step with the grid",
-    "palette": "a palette like the training sprites'",
-    "detail": "as much detail as the training sprites have",
-    "coarse": "pixels as fine as the grid",
-    "layout": "contours where sprites have them",
-    "stray": "fewer stray cells",
-    "background": "backgrounds as the prompts name them",
-    "copies": "fewer copies of training sprites",
-    "sameness": "pictures that follow their prompts",
-}
-"""Metric to what a higher quality in it means."""
-
-NOTICE = 0.1
-"""Share from which copies and sameness are worth a warning: by chance alone some pictures come near to a sprite."""
+from sprite_lora.results.scores import EpochScore, MetricWords
+from sprite_lora.scoring.copies import COPIES
+from stages.select.choose import Choice, spread
 
 WORTH_SAYING = 0.1
 """Points of 10 that a metric must account for to be named as a reason."""
 
 
-def reasons(choice: Choice, base: Epoch | None, trained: int, lost: Mapping[str, float]) -> list[str]:
+def reasons(choice: Choice, base: EpochScore | None, trained: int, metrics: Sequence[MetricWords]) -> list[str]:
     """Sentences, the most important first. `trained` is the number of epochs there were to choose from."""
     chosen, other = choice.chosen, choice.runner_up
-    told = [f"Epoch {chosen.number} scores {chosen.score:.2f} of 10{_standing(choice, trained)}."]
+    found = [f"Epoch {chosen.number} scores {chosen.score:.2f} of 10{_standing(choice, trained)}."]
     if choice.best is not chosen:
-        told.append(
+        found.append(
             f"Epoch {choice.best.number} scores {choice.best.score - chosen.score:.2f} more, less than these "
-            f"{len(chosen.pictures)} prompts can tell apart; the earlier epoch has the same quality with less training."
+            f"{len(chosen.drawn)} prompts can tell apart; the earlier epoch has the same quality with less training."
         )
     elif other is not None:
-        why = strengths(chosen, other, lost)
+        why = strengths(chosen, other, metrics)
         if why:
-            told.append(f"What sets it above epoch {other.number}: {', '.join(why)}.")
+            found.append(f"What sets it above epoch {other.number}: {', '.join(why)}.")
     if base is not None and chosen.score > base.score:
-        told.append(f"The untouched base scores {base.score:.2f}: the LoRA gains {chosen.score - base.score:.2f}.")
+        found.append(f"The untouched base scores {base.score:.2f}: the LoRA gains {chosen.score - base.score:.2f}.")
     for epoch in choice.passed_over:
-        told.append(
-            f"Epoch {epoch.number} ({epoch.score:.2f}) was passed over: {epoch.mark['copied']:.0%} of it is copied "
-            "from training sprites."
+        found.append(
+            f"Epoch {epoch.number} ({epoch.score:.2f}) was passed over: {epoch.faults[COPIES.name]:.0%} of it is "
+            "copied from training sprites."
         )
-    return told
+    return found
 
 
-def warnings(choice: Choice, base: Epoch | None, trained: list[Epoch]) -> list[str]:
+def warnings(choice: Choice, base: EpochScore | None, trained: Sequence[EpochScore]) -> list[str]:
     """What a person should know before using the LoRA; empty where there is nothing."""
     chosen, other = choice.chosen, choice.runner_up
-    told = []
+    found = []
     if base is not None and chosen.score <= base.score:
-        told.append(
+        found.append(
             f"No epoch beats the untouched base ({base.score:.2f}): this LoRA does not help. Look at the pictures, "
             "then at captions, prompts and learning rates."
         )
-    if chosen.mark["copied"] >= NOTICE:
-        told.append(
-            f"{chosen.mark['copied']:.0%} of its pictures, by how close they are, are training sprites: the LoRA "
-            "memorises. More sprites, fewer epochs or a lower network_dim help."
-        )
-    if chosen.mark["sameness"] >= NOTICE:
-        told.append("Its pictures hardly differ from prompt to prompt.")
+    found += [f"{remark.word.capitalize()}: {remark.sentence}." for remark in chosen.remarks]
     if other is not None and len(choice.tied) > 1:
-        told.append(
+        found.append(
             f"Epochs {_listed([epoch.number for epoch in choice.tied])} can't be told apart by these "
-            f"{len(chosen.pictures)} prompts; more prompts sharpen the choice."
+            f"{len(chosen.drawn)} prompts; more prompts sharpen the choice."
         )
     elif len(trained) > 1 and chosen is trained[-1]:
-        told.append("The last epoch is the best: it may still get better with more epochs (train.max_train_epochs).")
+        found.append("The last epoch is the best: it may still get better with more epochs (train.max_train_epochs).")
     dead = [epoch.number for epoch in trained if epoch.score == 0]
     if dead:
-        told.append(f"Collapsed, flat or black: {'epoch' if len(dead) == 1 else 'epochs'} {_listed(dead)}.")
-    return told
+        found.append(f"Collapsed, flat or black: {'epoch' if len(dead) == 1 else 'epochs'} {_listed(dead)}.")
+    return found
 
 
-def strengths(chosen: Epoch, other: Epoch, lost: Mapping[str, float]) -> list[str]:
+def strengths(chosen: EpochScore, other: EpochScore, metrics: Sequence[MetricWords]) -> list[str]:
     """The up to three metrics that count most for `chosen` against `other`, each with both qualities."""
-    gains = {
-        name: 10 * weight * (_quality(chosen, name) - _quality(other, name))
-        for name, weight in lost.items()
-        if name in STRENGTHS
-    }
-    ranked = sorted((name for name in gains if gains[name] >= WORTH_SAYING), key=lambda name: -gains[name])
+    gains = [
+        (10 * metric.weight * (_quality(chosen, metric.name) - _quality(other, metric.name)), metric)
+        for metric in metrics
+    ]
+    ranked = sorted((gain for gain in gains if gain[0] >= WORTH_SAYING), key=lambda gain: -gain[0])
     return [
-        f"{STRENGTHS[name]} ({_quality(chosen, name):.2f} against {_quality(other, name):.2f})" for name in ranked[:3]
+        f"{metric.label} ({_quality(chosen, metric.name):.2f} against {_quality(other, metric.name):.2f})"
+        for _, metric in ranked[:3]
     ]
 
 
-def _quality(epoch: Epoch, name: str) -> float:
-    """0 to 1, 1 = good. `copied` and `sameness` are faults; a background that no prompt names is no fault."""
-    if name == "copies":
-        return 1 - epoch.mark["copied"]
-    if name == "sameness":
-        return 1 - epoch.mark["sameness"]
-    return epoch.mark.get(name, 1.0)
+def _quality(epoch: EpochScore, name: str) -> float:
+    """0 to 1, 1 = good; a metric that applies to none of its pictures is no fault."""
+    return 1 - epoch.faults[name] if name in epoch.faults else epoch.qualities.get(name, 1.0)
 
 
 def _standing(choice: Choice, trained: int) -> str:

@@ -1,10 +1,9 @@
 """Which pictures a step sees: epochs, batches and steps, counted as kohya counts them."""
 
-import itertools
-import math
 from dataclasses import dataclass
 
 from sprite_lora.core import rng
+from sprite_lora.kohya import steps
 
 
 @dataclass(frozen=True)
@@ -21,18 +20,18 @@ class Plan:
 
     @property
     def batches_per_epoch(self) -> int:
-        """All pictures have one size, so there is one bucket; its short last batch is kept."""
-        return math.ceil(len(self.entries) / self.batch_size)
+        """Batches of an epoch, over all processes."""
+        return steps.batches_per_epoch(len(self.entries), self.batch_size)
 
     @property
     def rounds_per_epoch(self) -> int:
         """Batches that each process takes; the processes take one each at a time."""
-        return math.ceil(self.batches_per_epoch / self.processes)
+        return steps.rounds_per_epoch(len(self.entries), self.batch_size, self.processes)
 
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps; the last of an epoch may gather fewer batches."""
-        return math.ceil(self.rounds_per_epoch / self.accumulation)
+        return steps.steps_per_epoch(len(self.entries), self.batch_size, self.processes, self.accumulation)
 
     @property
     def steps(self) -> int:
@@ -40,18 +39,9 @@ class Plan:
 
 
 def entries(pictures: int, num_repeats: int, regularisation: list[int]) -> list[int]:
-    """One epoch's pictures; `regularisation` holds the repeats of each regularisation picture.
-
-    Those go round until there are at least as many as training pictures; where there are more of them, the rest is
-    not seen (kohya's `DreamBoothDataset`).
-    """
+    """One epoch's pictures; `regularisation` holds the repeats of each regularisation picture."""
     training = [index for index in range(pictures) for _ in range(num_repeats)]
-    counts = [0] * len(regularisation)
-    for turn in itertools.count() if regularisation else ():
-        if sum(counts) >= len(training):
-            break
-        index = turn % len(regularisation)
-        counts[index] += regularisation[index] if turn < len(regularisation) else 1
+    counts = steps.regularisation_uses(len(training), regularisation)
     return training + [pictures + index for index, count in enumerate(counts) for _ in range(count)]
 
 

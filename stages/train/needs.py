@@ -46,12 +46,13 @@ def ignored_settings(params: Train, base: BaseModel) -> list[str]:
     return [f"train.{message}" for ignored, message in cases if ignored]
 
 
-def disk_needed(weights: int, trained: int, bytes_per_weight: int, checkpoints: int, missing: int) -> tuple[int, int]:
+def disk_needed(tensors: int, weights: int, trained: int, checkpoints: int, missing: int) -> tuple[int, int]:
     """Bytes that a run writes at most: (to the state folder, to the output).
 
-    State: the `missing` checkpoints, and two resume states of float32 weights and two moments of the trained ones.
+    `tensors`: bytes of a checkpoint's tensors. State: the `missing` checkpoints, and two resume states of float32
+    weights and two moments of the trained ones.
     """
-    file = weights * bytes_per_weight + HEADER
+    file = tensors + HEADER
     return missing * file + 2 * 4 * (weights + 2 * trained), checkpoints * file
 
 

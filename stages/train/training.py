@@ -9,13 +9,14 @@ from tqdm import tqdm
 
 from sprite_lora.bases.base_model import load_base
 from sprite_lora.core.params import Paths
-from sprite_lora.core.precision import precision, torch_dtype
+from sprite_lora.core.precision import torch_dtype
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import folders, read_regularisation
 from sprite_lora.kohya.metadata import Training, epoch_metadata, file_metadata
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import checkpoint_files, file_name
 from sprite_lora.lora.file import write_lora
+from sprite_lora.lora.size import lora_bytes
 from stages.train import faults, needs
 from stages.train.gradients import side_by_side
 from stages.train.inputs import make_plan, read_pictures
@@ -99,10 +100,11 @@ def check_room(run: Run, state: State, out: Path) -> None:
     """Raise SpriteLoraError where the disk has no room for all that is still to be written."""
     names = checkpoint_names(run.params)
     weights = list(run.network.parameters())
+    count = sum(weight.numel() for weight in weights)
     trained = sum(weight.numel() for weight in weights if weight.requires_grad)
-    width = precision(run.params.save_precision).bytes
+    tensors = lora_bytes(count, len(run.network.loras), run.params.save_precision)
     missing = sum(not (state.epochs / name).exists() for name in names)
-    needed = needs.disk_needed(sum(weight.numel() for weight in weights), trained, width, len(names), missing)
+    needed = needs.disk_needed(tensors, count, trained, len(names), missing)
     needs.check_disks(state.folder, out, *needed)
 
 

@@ -1,8 +1,9 @@
 """Check captions, sprites, prompts and every setting against each other, before anything is spent.
 
 Reads   params.yaml, paths.data/*.png, paths.captions/*.txt, the tokenizer and headers of paths.base
-Writes  reports/validate.json (findings, counts, what the set teaches), reports/captions.json (for `dvc params diff`)
-Run     python -m stages.validate [--all]
+Writes  reports/validate.json (findings, counts, what the set teaches), reports/captions.json (for `dvc params diff`),
+        reports/plan.json (steps, checkpoints, bytes)
+Run     python -m stages.validate [--all] [--steps-per-second 2.5]
         python -m stages.validate --suggest             (prints a diff of safe caption repairs, writes nothing)
         python -m stages.validate --suggest --write     (writes them, where Git can bring the originals back)
 """
@@ -16,14 +17,18 @@ from pathlib import Path
 from rich.console import Console
 
 from sprite_lora.core.errors import SpriteLoraError, run
-from sprite_lora.core.files import replacing, write_json
-from sprite_lora.core.params import Paths, read
+from sprite_lora.core.files import replacing
+from sprite_lora.core.params import read
 from sprite_lora.dataset.checks.finding import Findings, arrange
 from sprite_lora.dataset.checks.overview import overview
 from sprite_lora.dataset.checks.rules import REPAIRABLE
 from sprite_lora.dataset.checks.scan import Pair
 from sprite_lora.dataset.validate_params import Validate
+from sprite_lora.results.captions import CaptionTexts
+from sprite_lora.results.plan import Plan
+from sprite_lora.results.validation import Validation
 from stages.validate.check import Checked, check
+from stages.validate.plan import plan_lines
 from stages.validate.settings import Settings
 from stages.validate.suggest import diff, suggestions, write
 from stages.validate.table import print_findings
@@ -35,6 +40,7 @@ def main() -> None:
     """Check everything, write the reports, fail if there is an error."""
     parser = argparse.ArgumentParser(prog="python -m stages.validate", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--all", action="store_true", help="list every case, not the first few of each rule")
+    parser.add_argument("--steps-per-second", type=float, metavar="N", help="speed of the trainer, to state hours")
     parser.add_argument("--suggest", action="store_true", help="only print a unified diff of safe caption repairs")
     parser.add_argument("--write", action="store_true", help="with --suggest: write them; Git must hold the originals")
     arguments = parser.parse_args()
@@ -45,23 +51,25 @@ def main() -> None:
     if arguments.suggest:
         suggest(checked, arguments.write)
     else:
-        report(settings, checked, arguments.all)
+        report(settings, checked, arguments.all, arguments.steps_per_second)
 
 
-def report(settings: Settings, checked: Checked, every: bool) -> None:
-    """Write the reports, print the findings, raise SpriteLoraError if there is an error among them."""
+def report(settings: Settings, checked: Checked, every: bool, steps_per_second: float | None) -> None:
+    """Write the reports, print findings and plan, raise SpriteLoraError if there is an error among the findings."""
     rules = settings.section(Validate)
     findings = arrange([*settings.found, *checked.found], rules.severity if rules else {})
-    paths = settings.section(Paths)
-    reports = paths.reports if paths else Path("reports")
     summary = overview(checked.pairs, checked.census, settings.value("train", "max_token_length"))
-    write_json(
-        reports / "validate.json",
-        {"findings": findings.as_json(), "counts": findings.counts(), "overview": summary},
-    )
-    write_captions(reports / "captions.json", checked.pairs)
+    written = {"findings": findings.as_json(), "counts": findings.counts(), "overview": summary}
+    Validation.model_validate(written).write()
+    write_captions(CaptionTexts.place, checked.pairs)
+    if checked.plan:
+        checked.plan.write()
+    else:
+        Plan.place.unlink(missing_ok=True)
     print_findings(findings, Console(width=None if sys.stdout.isatty() else 160, highlight=False), every)
-    conclude(len(checked.pairs), findings, reports)
+    conclude(len(checked.pairs), findings)
+    if checked.plan:
+        print("\n".join(plan_lines(checked.plan, steps_per_second)))
 
 
 def suggest(checked: Checked, writing: bool) -> None:
@@ -88,7 +96,7 @@ def write_captions(path: Path, pairs: list[Pair]) -> None:
         file.write("\n}\n")
 
 
-def conclude(pairs: int, findings: Findings, reports: Path) -> None:
+def conclude(pairs: int, findings: Findings) -> None:
     """One line for the person; raises SpriteLoraError where there are errors, so that the pipeline stops."""
     errors, warnings = len(findings.of("error")), len(findings.of("warning"))
     repairs = ""
@@ -98,7 +106,7 @@ def conclude(pairs: int, findings: Findings, reports: Path) -> None:
     if errors:
         raise SpriteLoraError(
             f"{errors} error{'s' * (errors > 1)} and {said} in {pairs} pairs: nothing was trained, nothing was deleted",
-            f"correct what is listed above (all of it: {reports}/validate.json), then run again"
+            f"correct what is listed above (all of it: {Validation.place}), then run again"
             + f"; {repairs}" * bool(repairs),
         )
     print(f"{pairs} pairs, no errors, {said}" + f"; {repairs}" * bool(repairs))

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -10,24 +9,12 @@ from PIL import Image
 from sprite_lora.art.sprite import UNREADABLE
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.dataset.checks.finding import Found
-from sprite_lora.dataset.regularisation import read_regularisation
+from sprite_lora.dataset.regularisation import Regular, read_regularisation
 from sprite_lora.dataset.tokens import ClipTokenizer, load_tokenizer
 from sprite_lora.lora.size import PICKLES, lora_targets
+from sprite_lora.results.plan import Plan
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-
-
-@dataclass(frozen=True)
-class Need:
-    """What the run will write, in bytes."""
-
-    checkpoints: int
-    pictures: int
-
-    @property
-    def total(self) -> int:
-        """Checkpoints lie in the state folder, in the out and in DVC's cache; pictures in the out and in the cache."""
-        return 3 * self.checkpoints + 2 * self.pictures
 
 
 def check_base(base: Path, shown: str, found: list[Found]) -> ClipTokenizer | None:
@@ -45,7 +32,7 @@ def check_base(base: Path, shown: str, found: list[Found]) -> ClipTokenizer | No
 
 def _problem(base: Path) -> str | None:
     if not base.exists():
-        return f"paths.base {base} is not here"
+        return f"paths.base {base} does not exist"
     if base.is_file():
         if base.suffix in PICKLES:
             return f"{base} is a pickle, which can run any code when loaded; convert it to .safetensors"
@@ -61,16 +48,16 @@ def _problem(base: Path) -> str | None:
     return f"{base} lacks {', '.join(f'{part}/' for part in missing)}" if missing else None
 
 
-def check_regularisation(folder: Path, resolution: int, shown: str, found: list[Found]) -> None:
-    """Regularisation pictures: in kohya's folders, readable, of the size that training has."""
+def check_regularisation(folder: Path, resolution: int, shown: str, found: list[Found]) -> list[Regular] | None:
+    """Regularisation pictures: in kohya's folders, readable, of the size that training has. None: no such folders."""
     if not folder.is_dir():
-        found.append(Found("regularisation", shown, f"paths.regularisation {folder} is not here"))
-        return
+        found.append(Found("regularisation", shown, f"paths.regularisation {folder} does not exist"))
+        return None
     try:
         pictures = read_regularisation(folder)
     except SpriteLoraError as error:
         found.append(Found("regularisation", shown, str(error.args[0])))
-        return
+        return None
     for picture in pictures:
         try:
             with Image.open(picture.path) as image:
@@ -81,15 +68,16 @@ def check_regularisation(folder: Path, resolution: int, shown: str, found: list[
         if size != (resolution, resolution):
             message = f"{size[0]}x{size[1]} pixels; training is at {resolution}x{resolution}"
             found.append(Found("regularisation", picture.path.as_posix(), message))
+    return pictures
 
 
-def check_disk(need: Need, folder: Path, found: list[Found]) -> None:
+def check_disk(plan: Plan, folder: Path, found: list[Found]) -> None:
     """Free space where `folder` is or will be, against what the run will write."""
     there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    if shutil.disk_usage(there).free < need.total:
-        checkpoints, pictures = _gib(need.checkpoints), _gib(need.pictures)
+    if shutil.disk_usage(there).free < plan.disk_bytes:
+        checkpoints, pictures = _gib(plan.checkpoints_bytes), _gib(plan.dataset_bytes)
         parts = f"checkpoints of {checkpoints} three times (state, outs, DVC's cache) and pictures of {pictures} twice"
-        message = f"the run writes about {_gib(need.total)}: {parts}; the disk has less free"
+        message = f"the run writes about {_gib(plan.disk_bytes)}: {parts}; the disk has less free"
         found.append(Found("disk", folder.as_posix(), message))
 
 

@@ -1,6 +1,6 @@
 """All rules over one project, in one pass."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sprite_lora.art.colour import parse_hex
@@ -16,8 +16,11 @@ from sprite_lora.dataset.checks.whole_set import check_copied, check_duplicates,
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.tokens import ClipTokenizer
 from sprite_lora.dataset.validate_params import Validate
-from sprite_lora.lora.size import lora_bytes, lora_parameters, lora_targets
-from stages.validate.base import Need, check_base, check_disk, check_regularisation
+from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.size import lora_targets
+from sprite_lora.results.plan import Plan
+from stages.validate.base import check_base, check_disk, check_regularisation
+from stages.validate.plan import make_plan
 from stages.validate.settings import Settings, check_fit
 
 
@@ -34,6 +37,8 @@ class Checked:
     """None where the settings did not allow to look at pairs."""
     sprites: Folder | None = None
     captions: Folder | None = None
+    plan: Plan | None = None
+    """None where the settings, the base or the regularisation pictures are wrong."""
 
 
 def check(settings: Settings) -> Checked:
@@ -61,12 +66,16 @@ def check(settings: Settings) -> Checked:
         base=paths.base if tokenizer else None,
     )
     where = settings.place("paths", "regularisation")
-    check_regularisation(paths.regularisation, package.resolution, where, found)
+    regular = check_regularisation(paths.regularisation, package.resolution, where, found)
     scanned = _check_folders(paths.data, paths.captions, gate, tokenizer, found)
     _check_prompts(settings, scanned, rules.trigger, tokenizer, limit, found)
-    if tokenizer:
-        _check_disk(settings, paths, package, len(scanned.pairs), found)
-    return scanned
+    train = settings.section(Train)
+    if not (tokenizer and train and regular is not None):
+        return scanned
+    repeats = [picture.repeats for picture in regular]
+    plan = make_plan(len(scanned.pairs), package, train, lora_targets(paths.base), repeats)
+    check_disk(plan, paths.checkpoints, found)
+    return replace(scanned, plan=plan)
 
 
 def _check_folders(data: Path, texts: Path, gate: Gate, tokenizer: ClipTokenizer | None, found: list[Found]) -> Checked:
@@ -109,15 +118,3 @@ def _check_prompts(
         where["negative_prompt"] = settings.place("sample", "negative_prompt")
     if tokenizer and limit:
         found += check_prompt_lengths(prompts, tokenizer, limit, where)
-
-
-def _check_disk(settings: Settings, paths: Paths, package: Package, pairs: int, found: list[Found]) -> None:
-    values = {key: settings.value("train", key) for key in ("network_dim", "max_train_epochs", "save_every_n_epochs")}
-    if not all(isinstance(value, int) and value > 0 for value in values.values()):
-        return
-    size = lora_bytes(
-        *lora_parameters(lora_targets(paths.base), values["network_dim"], settings.value("train", "conv_dim")),
-        settings.value("train", "save_precision"),
-    )
-    checkpoints = -(-values["max_train_epochs"] // values["save_every_n_epochs"])
-    check_disk(Need(size * checkpoints, pairs * package.resolution**2 * 3), paths.checkpoints, found)

@@ -11,6 +11,13 @@ from places import ROOT
 
 from sprite_lora.core.code import stage_code
 from sprite_lora.core.params import Paths
+from sprite_lora.dataset.manifest import Manifest
+from sprite_lora.results.captions import CaptionTexts
+from sprite_lora.results.finished import FinishedColours
+from sprite_lora.results.plan import Plan
+from sprite_lora.results.scores import Scores
+from sprite_lora.results.selection import SelectedRecord, Selection, SelectSummary
+from sprite_lora.results.validation import Validation
 from stages.validate.settings import SECTIONS
 
 STAGES = ["validate", "package", "train", "sample", "score", "select", "finish", "report"]
@@ -52,6 +59,26 @@ def test_the_pipeline_writes_where_the_code_says():
     places = {value.as_posix() for name, value in vars(Paths).items() if isinstance(value, Path)}
     assert {out for out in outs if out.startswith("outputs/")} == {place for place in places if "outputs" in place}
     assert all(out.startswith(("outputs/", "reports/")) for out in outs)
+
+
+def test_results_lie_where_their_stage_writes_and_no_table_is_read():
+    results = (
+        Validation,
+        CaptionTexts,
+        Plan,
+        Manifest,
+        Scores,
+        Selection,
+        SelectedRecord,
+        SelectSummary,
+        FinishedColours,
+    )
+    for result in results:
+        stage = PIPELINE["stages"][result.stage]
+        written = [out if isinstance(out, str) else next(iter(out)) for out in stage["outs"] + stage.get("metrics", [])]
+        assert any(result.place.is_relative_to(out) for out in written), result.place
+    for stage in STAGES:
+        assert not [dep for dep in PIPELINE["stages"][stage]["deps"] if dep.endswith(".csv")]
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "validate"])

@@ -14,10 +14,11 @@ def test_all_stages_ran_and_wrote_their_reports(short_run):
     for name in (
         "validate.json",
         "captions.json",
-        "package.json",
+        "plan.json",
         "score.json",
         "score.csv",
         "select.json",
+        "select_summary.json",
         "report.html",
     ):
         assert (short_run.root / "reports" / name).stat().st_size > 0, name

@@ -156,5 +156,5 @@ def test_broken_pictures_are_said_to_be(tmp_path, content):
 
 
 def test_absent_picture(tmp_path):
-    with pytest.raises(SpriteLoraError, match=r"x\.png is not there"):
+    with pytest.raises(SpriteLoraError, match=r"x\.png does not exist"):
         read_record(tmp_path / "x.png")

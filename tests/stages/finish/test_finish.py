@@ -1,7 +1,5 @@
 """Finished sprites: true cells, few colours, exact enlargements, the record with them."""
 
-import json
-
 import numpy as np
 import pytest
 import yaml
@@ -12,9 +10,10 @@ from sprite_lora.art.colour import distance
 from sprite_lora.art.finishing import drawn_colours, indexed, sprite_of
 from sprite_lora.art.sprite import enlarge
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.files import write_json
 from sprite_lora.dataset.manifest import Item, Manifest
+from sprite_lora.results.finished import FinishedColours
 from sprite_lora.results.picture import read_record, read_web_ui, web_ui_text, write_picture
+from sprite_lora.results.selection import Best, Selection
 from stages.finish.__main__ import main
 
 SPRITES = sorted((ROOT / "data").glob("*.png"))[::20]
@@ -74,6 +73,15 @@ def test_more_colours_than_a_palette_holds():
     assert np.array_equal(np.asarray(image), enlarge(cells, 2))
 
 
+def selection(epoch):
+    """This epoch is selected, the only one."""
+    return Selection(
+        epoch=epoch, score=5, best=Best(epoch=epoch, score=5), runner_up=None, margin=None, spread=None, tied=(epoch,),
+        passed_over=(), base=None, gain=None, reasons=(), warnings=(), file="outputs/selected/punk.safetensors",
+        checkpoint="punk.safetensors", model_hash="0",
+    )  # fmt: skip
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """Epoch 2 is selected and drew two pictures."""
@@ -93,8 +101,8 @@ def project(tmp_path, monkeypatch):
         captions_sha256="0",
         items=(item,),
     )
-    write_json(tmp_path / "outputs/dataset/manifest.json", manifest.model_dump())
-    write_json(tmp_path / "reports/select.json", {"epoch": 2})
+    manifest.write(tmp_path)
+    selection(2).write(tmp_path)
     for name, path in (("lad", SPRITES[0]), ("lady", SPRITES[-1])):
         text = web_ui_text(
             prompt=f"a {name}",
@@ -139,11 +147,11 @@ def test_record_is_carried_over(project):
 
 def test_colours_are_reported(project):
     main()
-    told = json.loads((project / "outputs/finished/colours.json").read_text())
+    colours = FinishedColours.read().root["lad"]
     found = np.unique(cells_of(project / "outputs/finished/lad.png").reshape(-1, 3), axis=0)
-    assert len(told["lad"]["palette"]) == len(found)
-    assert sum(told["lad"]["palette"].values()) == 24 * 24
-    assert told["lad"]["drawn_colours"] > len(found)
+    assert len(colours.palette) == len(found)
+    assert sum(colours.palette.values()) == 24 * 24
+    assert colours.drawn_colours > len(found)
 
 
 def test_same_inputs_same_bytes(project):
@@ -155,11 +163,11 @@ def test_same_inputs_same_bytes(project):
 
 def test_nothing_selected_is_said(project):
     (project / "reports/select.json").unlink()
-    with pytest.raises(SpriteLoraError, match=r"select\.json is not here"):
+    with pytest.raises(SpriteLoraError, match=r"select\.json is missing"):
         main()
 
 
 def test_no_pictures_is_said(project):
-    write_json(project / "reports/select.json", {"epoch": 7})
+    selection(7).write()
     with pytest.raises(SpriteLoraError, match="epoch-07 holds no pictures"):
         main()

@@ -1,9 +1,7 @@
 """A small project in which `package` runs."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +9,32 @@ import yaml
 from PIL import Image
 from places import ROOT
 
+from sprite_lora.results.validation import Finding, Histogram, Overview, TokenHistogram, Validation
 from stages.package.__main__ import main
+
+
+def validation(*findings: Finding) -> Validation:
+    """What `validate` left: these findings, nothing counted."""
+    nothing = {"least": None, "median": None, "most": None, "histogram": {}}
+    counted = Overview(
+        pairs=6,
+        tags={},
+        attributes={},
+        backgrounds_drawn={},
+        tokens=TokenHistogram(**nothing, limit=75),
+        palette=Histogram(**nothing),
+    )
+    return Validation(findings=findings, counts={}, overview=counted)
+
+
+@pytest.fixture
+def found() -> Callable[[], None]:
+    """Make `validate` have found an error."""
+
+    def found() -> None:
+        validation(Finding(rule="truncated", severity="error", file="a.txt", message="long", hint="cut")).write()
+
+    return found
 
 
 @pytest.fixture
@@ -29,7 +52,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: list[np.ndar
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     for folder in ("data", "captions", "reports", "regularisation"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "reports/validate.json").write_text(json.dumps({"findings": []}))
+    validation().write(tmp_path)
     plain, large, clear, palette, touched, gray = (Image.fromarray(sprite) for sprite in cells)
     plain.save(tmp_path / "data/plain.png")
     large.resize((576, 576), Image.Resampling.NEAREST).save(tmp_path / "data/large.png")
@@ -55,17 +78,3 @@ def package(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         main()
 
     return run
-
-
-@pytest.fixture
-def edit(project: Path) -> Callable[..., None]:
-    """`train__network_dim=8` is `train.network_dim: 8`."""
-
-    def change(**changes: Any) -> None:
-        params = yaml.safe_load((project / "params.yaml").read_text())
-        for dotted, value in changes.items():
-            section, key = dotted.split("__")
-            params[section][key] = value
-        (project / "params.yaml").write_text(yaml.safe_dump(params))
-
-    return change

@@ -1,4 +1,4 @@
-"""The dataset folder, the manifest and the plan, from sprites in the shapes that users have."""
+"""The dataset folder and the manifest, from sprites in the shapes that users have."""
 
 import hashlib
 import json
@@ -92,27 +92,8 @@ def test_one_changed_pixel_changes_one_hash(project, package):
     assert before.captions_sha256 == after.captions_sha256
 
 
-def test_the_plan(project, package, edit, capsys):
-    edit(
-        train__train_batch_size=4, train__gradient_accumulation_steps=1, train__num_processes=1,
-        train__max_train_epochs=10, train__save_every_n_epochs=4, train__network_dim=8, train__save_precision="fp16",
-    )  # fmt: skip
-    package("--steps-per-second", "0.5")
-    plan = json.loads((project / "reports/package.json").read_text())
-    assert plan["pictures_per_epoch"] == 18
-    assert plan["steps_per_epoch"] == 5, "the short last batch counts"
-    assert (plan["steps"], plan["checkpoints"]) == (50, 3)
-    assert plan["checkpoints_bytes"] == 3 * plan["checkpoint_bytes"]
-    assert plan["disk_bytes"] == 3 * plan["checkpoints_bytes"] + 2 * plan["dataset_bytes"]
-    printed = capsys.readouterr().out
-    assert "6 pictures x 3 repeats = 18 per epoch" in printed
-    assert "5 steps per epoch of 4 pictures each, 50 steps in 10 epochs" in printed
-    assert "0.0 hours at 0.5 steps per second" in printed
-
-
-def test_refuses_what_validate_found(project, package):
-    case = {"rule": "truncated", "severity": "error"}
-    (project / "reports/validate.json").write_text(json.dumps({"findings": [case]}))
+def test_refuses_what_validate_found(project, package, found):
+    found()
     with pytest.raises(SpriteLoraError, match="1 error"):
         package()
     (project / "reports/validate.json").unlink()

@@ -100,6 +100,11 @@ def test_hostile_text_is_escaped_everywhere(run_folder, edit_json, hostile):
             elif isinstance(value, str) and key not in ("severity", "file", "rule") and content:
                 content[key] = hostile
 
+    def spoil_prompts(scores):
+        for epoch in scores["epochs"]:
+            epoch["drawn"][0]["prompt"] = f"pixel art, 24x24, {hostile}"
+            spoil(epoch["drawn"][0]["remarks"])
+
     clean = Elements(written(run_folder))
     for name in ("validate", "select"):
         edit_json(f"reports/{name}.json", lambda content: spoil_but_file(content, spoil))
@@ -107,8 +112,7 @@ def test_hostile_text_is_escaped_everywhere(run_folder, edit_json, hostile):
     edit_json("reports/validate.json", lambda content: content["overview"]["tags"].update({hostile: 3}))
     params = run_folder / "params.yaml"
     params.write_text(params.read_text().replace("title: sprites", f"title: {quoted(hostile)}"))
-    scores = run_folder / "reports/score.csv"
-    scores.write_text(scores.read_text().replace("lady, blue eyes", '"' + hostile.replace('"', '""') + '"'))
+    edit_json("reports/score.json", spoil_prompts)
     spoiled = Elements(written(run_folder))
     assert [tag for tag, _ in spoiled.found] == [tag for tag, _ in clean.found]
     assert spoiled.text.count(hostile) > 5
@@ -129,7 +133,15 @@ def quoted(text: str) -> str:
 
 @pytest.mark.parametrize(
     "name",
-    ["reports/validate.json", "reports/score.csv", "reports/select.json", "outputs/samples/epoch-01/lad_blue.png"],
+    [
+        "reports/validate.json",
+        "reports/plan.json",
+        "reports/score.json",
+        "reports/select.json",
+        "outputs/selected/record.json",
+        "outputs/finished/colours.json",
+        "outputs/samples/epoch-01/lad_blue.png",
+    ],
 )
 def test_missing_file_is_named(run_folder, name):
     (run_folder / name).unlink()
@@ -152,7 +164,7 @@ def test_what_is_wrong_stands_in_words(run_folder):
 
 def test_no_gain_is_said_first(run_folder, edit_json):
     assert "Take epoch 2 of 3" in Elements(written(run_folder)).text
-    edit_json("reports/score.json", lambda scores: scores["epochs"]["00"].update({"score": 8.25}))
+    edit_json("reports/score.json", lambda scores: scores["epochs"][0].update({"score": 8.25}))
     spoiled = Elements(written(run_folder)).text
     assert "Take epoch" not in spoiled
     assert "Least bad: epoch 2 of 3 It does not beat the untouched base" in spoiled

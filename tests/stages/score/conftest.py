@@ -11,7 +11,6 @@ from PIL import Image
 from places import ROOT
 
 from sprite_lora.art.sprite import enlarge
-from sprite_lora.core.files import write_json
 from sprite_lora.dataset.manifest import Item, Manifest
 from sprite_lora.results.picture import web_ui_text, write_picture
 from sprite_lora.scoring.ruler import Training, training
@@ -82,7 +81,7 @@ def project(
         captions_sha256="0",
         items=tuple(items),
     )
-    write_json(tmp_path / "outputs/dataset/manifest.json", manifest.model_dump())
+    manifest.write(tmp_path)
     return tmp_path
 
 

@@ -9,13 +9,14 @@ from sprite_lora.art.sprite import enlarge
 from sprite_lora.scoring import grid_fit
 from sprite_lora.scoring.background import background, rim
 from sprite_lora.scoring.coarse import coarse
-from sprite_lora.scoring.collapse import alive, difference, sameness, spread
+from sprite_lora.scoring.collapse import alive, spread
+from sprite_lora.scoring.contours import contours
 from sprite_lora.scoring.copies import copied, distances, figure_mask
-from sprite_lora.scoring.detail import contours, detail
+from sprite_lora.scoring.detail import detail
 from sprite_lora.scoring.layout import layout, leave_one_out
-from sprite_lora.scoring.ruler import Usual
-from sprite_lora.scoring.score_params import Lost
+from sprite_lora.scoring.sameness import difference, sameness
 from sprite_lora.scoring.stray import stray
+from sprite_lora.scoring.usual import Usual
 
 
 @pytest.fixture
@@ -188,12 +189,3 @@ def test_collapse_guards():
 @pytest.mark.parametrize(("value", "expected"), [(5, 1), (12, 1), (24, 0.5), (2.5, 0.5), (48, 0.25)])
 def test_usual_range_halves_with_each_doubling(value, expected):
     assert Usual(5, 12).typical(value) == pytest.approx(expected)
-
-
-def test_every_metric_has_a_weight_and_every_weight_a_metric(sprites, ruler, score):
-    from sprite_lora.scoring.judge import judge
-    from sprite_lora.scoring.remarks import FAULTS
-    from sprite_lora.scoring.view import view
-
-    verdict = judge(view(next(iter(sprites.values())), "blue background", 24, score.tolerance), ruler, score)
-    assert set(verdict.worth) == set(FAULTS) == set(Lost.model_fields) - {"copies", "sameness"}

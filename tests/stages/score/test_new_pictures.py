@@ -23,18 +23,18 @@ def verdicts(ruler, score):
 def test_new_sprites_score_like_training_sprites_and_are_no_copies(verdicts, ruler, score):
     sprites, _ = verdicts
     mark = judge_epoch(sprites, ruler, score)
-    assert mark["score"] > 9.3
-    assert mark["background"] > 0.95
-    assert mark["copied"] < 0.05
-    assert mark["sameness"] == 0
+    assert mark.score > 9.3
+    assert mark.qualities["background"] > 0.95
+    assert mark.faults["copies"] < 0.05
+    assert mark.faults["sameness"] == 0
 
 
 def test_smooth_portraits_score_low_though_they_show_what_was_asked(verdicts, ruler, score):
     _, portraits = verdicts
     mark = judge_epoch(portraits, ruler, score)
-    assert 0 < mark["score"] < 3
-    assert mark["background"] > 0.9
-    assert mark["edges"] < 0.1
+    assert 0 < mark.score < 3
+    assert mark.qualities["background"] > 0.9
+    assert mark.qualities["edges"] < 0.1
 
 
 def test_every_sprite_beats_every_portrait(verdicts):

@@ -147,4 +147,6 @@ def test_background_that_the_prompt_names(sprites, captions, ruler, score):
         return judge(view(large(sprites[stem]), prompt, 24, score.tolerance), ruler, score).score
 
     assert mark("portrait, solid green background") == pytest.approx(mark("portrait"), abs=0.2)
-    assert mark("portrait, pink background") == pytest.approx(mark("portrait") * (1 - score.lost.background), abs=0.05)
+    assert mark("portrait, pink background") == pytest.approx(
+        mark("portrait") * (1 - score.lost.of("background")), abs=0.05
+    )

@@ -10,6 +10,7 @@ from PIL import Image
 
 from sprite_lora.art.sprite import enlarge
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.results.scores import Scores
 from stages.score.__main__ import main
 
 
@@ -32,18 +33,30 @@ def run_of_three(draw, sprites):
 
 def test_epochs_rank_as_they_look(project, run_of_three):
     main()
-    found = json.loads((project / "reports/score.json").read_text())
-    scores = {epoch: mark["score"] for epoch, mark in found["epochs"].items()}
-    assert list(scores) == ["00", "01", "02", "03"]
-    assert scores["00"] < 3 < scores["01"] < scores["02"]
-    assert found["epochs"]["03"]["copied"] == 1
-    assert scores["03"] == pytest.approx(found["epochs"]["03"]["pictures"] * 0.5, abs=1e-3)
-    assert found["training"]["score"] > 9.7
+    found = Scores.read()
+    assert [epoch.number for epoch in found.epochs] == [0, 1, 2, 3]
+    base, first, second, third = found.epochs
+    assert base.score < 3 < first.score < second.score
+    assert third.faults["copies"] == 1
+    assert third.score == pytest.approx(third.pictures * 0.5, abs=1e-3)
+    assert found.training.score > 9.7
     summary = json.loads((project / "reports/score_summary.json").read_text())
-    assert summary["best"] == {"score": scores["02"], "epoch": 2}
-    assert summary["base"] == scores["00"]
-    assert summary["gain"] == pytest.approx(scores["02"] - scores["00"], abs=1e-3)
-    assert summary["epoch"] == {epoch: scores[epoch] for epoch in ("01", "02", "03")}
+    assert (summary["base"], summary["training"]) == (base.score, found.training.score)
+    assert summary["epoch"] == {"01": first.score, "02": second.score, "03": third.score}
+
+
+def test_scores_hold_what_select_and_report_say(project, run_of_three, score):
+    main()
+    found = Scores.read()
+    assert {metric.name: metric.weight for metric in found.metrics} == score.lost.model_dump()
+    assert all(metric.label and metric.cost for metric in found.metrics)
+    lad, lady = found.epochs[3].drawn
+    assert (lad.name, lad.prompt, lad.checkpoint) == ("lad", "portrait of a lad, solid gray background", f"{3:064x}")
+    assert (lad.nearest, lad.nearest_sprite) == (0, "lad_001")
+    assert (lad.remarks[0].word, lad.remarks[0].sentence) == ("copy", "100% of the figure is training sprite lad_001")
+    assert set(lad.qualities) - set(lady.qualities) == {"background"}, "her prompt names no background"
+    assert found.epochs[3].remarks[0].word == "copies"
+    assert found.epochs[0].checkpoint == ""
 
 
 def test_tables_hold_a_row_per_picture_and_per_epoch(project, run_of_three):
@@ -88,18 +101,19 @@ def test_one_picture_for_all_prompts_scores_nothing(project, draw, sprites):
     for name in ("lad", "lady", "crown"):
         draw(1, name, enlarge(cells, 8))
     main()
-    mark = json.loads((project / "reports/score.json").read_text())["epochs"]["01"]
-    assert mark["pictures"] > 9
-    assert mark["sameness"] == 1
-    assert mark["score"] == 0
+    (epoch,) = Scores.read().epochs
+    assert epoch.pictures > 9
+    assert epoch.faults["sameness"] == 1
+    assert epoch.score == 0
 
 
 def test_black_epoch_scores_nothing(project, draw):
     for name in ("lad", "lady"):
         draw(1, name, np.zeros((192, 192, 3), dtype=np.uint8))
     main()
-    found = json.loads((project / "reports/score.json").read_text())
-    assert found["epochs"]["01"]["score"] == 0
+    (epoch,) = Scores.read().epochs
+    assert epoch.score == 0
+    assert {picture.remarks[0].word for picture in epoch.drawn} == {epoch.remarks[0].word} == {"collapsed"}
     assert "base" not in json.loads((project / "reports/score_summary.json").read_text())
     assert "collapsed" in (project / "reports/score.csv").read_text()
 
@@ -110,9 +124,9 @@ def test_picture_without_finite_numbers_scores_nothing(project, draw, sprites):
     draw(1, "lad", enlarge(first, 8), finite=False)
     draw(1, "lady", enlarge(second, 8))
     main()
-    mark = json.loads((project / "reports/score.json").read_text())["epochs"]["01"]
-    assert mark["worst"] == 0
-    assert mark["pictures"] > 4
+    (epoch,) = Scores.read().epochs
+    assert epoch.worst == 0
+    assert epoch.pictures > 4
 
 
 def test_more_copies_cost_more(project, draw, sprites):
@@ -123,9 +137,9 @@ def test_more_copies_cost_more(project, draw, sprites):
             copied = number < epoch - 1
             draw(epoch, f"prompt{number}", enlarge(cells[number * 3] if copied else picture, 8))
     main()
-    marks = json.loads((project / "reports/score.json").read_text())["epochs"]
-    assert marks["01"]["copied"] < marks["02"]["copied"] < marks["03"]["copied"]
-    assert marks["01"]["score"] > marks["02"]["score"] > marks["03"]["score"]
+    first, second, third = Scores.read().epochs
+    assert first.faults["copies"] < second.faults["copies"] < third.faults["copies"]
+    assert first.score > second.score > third.score
 
 
 @pytest.mark.parametrize(

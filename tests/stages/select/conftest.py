@@ -10,12 +10,15 @@ import pytest
 import yaml
 from places import ROOT
 
-from sprite_lora.core.files import canonical_json, write_bytes, write_json, write_text
+from sprite_lora.core.files import canonical_json, write_bytes
 from sprite_lora.core.record import METADATA_KEY
+from sprite_lora.results.scores import EpochScore, MetricWords, PictureScore, Remark, Scores, TrainingLevel
+from sprite_lora.scoring.judge import EpochVerdict
+from sprite_lora.scoring.metrics import EPOCH_METRICS, METRICS, PICTURE_METRICS
+from sprite_lora.scoring.remarks import epoch_remarks
 from sprite_lora.scoring.select_params import Select
-from stages.select.choose import Epoch
 
-QUALITIES = ("residual", "edges", "coherence", "palette", "detail", "coarse", "layout", "stray", "background")
+QUALITIES = {metric.name: 0.9 for metric in PICTURE_METRICS}
 
 
 @pytest.fixture
@@ -24,50 +27,69 @@ def rule() -> Select:
 
 
 @pytest.fixture
-def epoch() -> Callable[..., Epoch]:
-    """epoch(3, [8, 9], copied=0.1): an epoch by its pictures' scores."""
+def epoch() -> Callable[..., EpochScore]:
+    """epoch(3, [8, 9], copies=0.1): an epoch by its pictures' scores."""
 
-    def epoch(number: int, scores: list[float], **mark: float) -> Epoch:
+    def epoch(number: int, scores: list[float], checkpoint: str | None = None, **marks: float) -> EpochScore:
         mean = sum(scores) / len(scores)
-        marks = {"score": mean, "copied": 0.0, "sameness": 0.0, **dict.fromkeys(QUALITIES, 0.9), **mark}
-        return Epoch(
-            number,
-            marks,
-            {f"prompt{i}": score for i, score in enumerate(scores)},
-            hashlib.sha256(struct.pack("<f", number)).hexdigest(),
-        )
+        faults = {metric.name: marks.pop(metric.name, 0.0) for metric in EPOCH_METRICS}
+        found = EpochVerdict(mean, mean, min(scores), 0.0, faults, QUALITIES | marks)
+        drawn = [picture(f"prompt{i}", score, checkpoint or checkpoint_of(number)) for i, score in enumerate(scores)]
+        said = [Remark(word=word, sentence=sentence) for word, sentence in epoch_remarks(found)]
+        return EpochScore(number=number, **vars(found), remarks=tuple(said), drawn=tuple(drawn))
 
     return epoch
 
 
+def picture(name: str, score: float, checkpoint: str) -> PictureScore:
+    return PictureScore(
+        name=name,
+        score=score,
+        copies=0.0,
+        nearest=1.0,
+        nearest_sprite="lad_001",
+        qualities=QUALITIES,
+        measures={},
+        remarks=(),
+        checkpoint=checkpoint,
+        prompt=name,
+    )
+
+
+def checkpoint_of(number: int) -> str:
+    """The hash of the tensors that `lora` writes for this epoch; empty for the base."""
+    return hashlib.sha256(struct.pack("<f", number)).hexdigest() if number else ""
+
+
+@pytest.fixture
+def words() -> tuple[MetricWords, ...]:
+    """Every metric, at a weight of 0.5."""
+    return tuple(MetricWords(name=m.name, label=m.label, cost=m.cost, weight=0.5) for m in METRICS)
+
+
 def lora(output_name: str, number: int, weight: float) -> bytes:
     """A safetensors file of one number, with the metadata that select reads."""
-    metadata = {
-        "ss_output_name": output_name,
-        "ss_epoch": str(number),
-        METADATA_KEY: canonical_json({"stage": "train", "epoch": number}),
-    }
+    record = {"stage": "train", "epoch": number, "versions": {"torch": "2"}}
+    record |= {name: name for name in ("captions", "sprites", "base", "code", "fingerprint")}
+    metadata = {"ss_output_name": output_name, "ss_epoch": str(number), METADATA_KEY: canonical_json(record)}
     header = {"__metadata__": metadata, "w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + struct.pack("<f", weight)
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Epoch]], Path]:
-    """Write params.yaml, reports/score.* and outputs/checkpoints for these epochs, and make it the working folder."""
+def project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[MetricWords, ...]
+) -> Callable[[list[EpochScore]], Path]:
+    """Write params.yaml, reports/score.json and outputs/checkpoints for these epochs; make it the working folder."""
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({key: params[key] for key in ("paths", "score", "select")}))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({key: params[key] for key in ("paths", "select")}))
 
-    def write(epochs: list[Epoch]) -> Path:
-        write_json(tmp_path / "reports/score.json", {"epochs": {f"{one.number:02d}": one.mark for one in epochs}})
-        rows = [
-            f"{one.number},{name},{score},{one.checkpoint if one.number else ''}"
-            for one in epochs
-            for name, score in one.pictures.items()
-        ]
-        write_text(tmp_path / "reports/score.csv", "\n".join(["epoch,picture,score,checkpoint", *rows]) + "\n")
-        weights = {hashlib.sha256(struct.pack("<f", number)).hexdigest(): number for number in range(100)}
+    def write(epochs: list[EpochScore]) -> Path:
+        level = TrainingLevel(score=9.9, copy_limit=0.1, nearest=0.4)
+        Scores(training=level, metrics=words, epochs=tuple(epochs)).write(tmp_path)
+        weights = {checkpoint_of(number): number for number in range(100)}
         last = max(one.number for one in epochs)
         for one in epochs:
             if one.number:

@@ -45,13 +45,13 @@ def test_spread_is_the_standard_error_of_the_paired_difference(epoch):
 
 
 def test_copies_are_passed_over(epoch, rule):
-    choice = choose([epoch(1, [7, 7]), epoch(2, [9, 9], copied=0.5)], rule)
+    choice = choose([epoch(1, [7, 7]), epoch(2, [9, 9], copies=0.5)], rule)
     assert choice.chosen.number == 1
     assert [one.number for one in choice.passed_over] == [2]
 
 
 def test_copies_are_taken_where_all_copy(epoch, rule):
-    choice = choose([epoch(1, [7, 7], copied=0.3), epoch(2, [9, 9], copied=0.5)], rule)
+    choice = choose([epoch(1, [7, 7], copies=0.3), epoch(2, [9, 9], copies=0.5)], rule)
     assert choice.chosen.number == 2
     assert not choice.passed_over
 

@@ -19,7 +19,9 @@ def test_selected_file_is_the_checkpoint_byte_for_byte(project, epoch, capsys):
     assert found["checkpoint"] == "punk-000002.safetensors"
     record = json.loads((root / "outputs/selected/record.json").read_text())
     assert record["selection"] == found
-    assert record["checkpoint"] == {"stage": "train", "epoch": 2}
+    assert (record["checkpoint"]["stage"], record["checkpoint"]["epoch"]) == ("train", 2), "kept, though not read"
+    summary = json.loads((root / "reports/select_summary.json").read_text())
+    assert summary == {"selected": {"epoch": 2, "score": 8.5, "gain": 7.0}}
     assert "Epoch 2 scores 8.50 of 10" in capsys.readouterr().out
 
 
@@ -42,8 +44,8 @@ def test_checkpoint_is_found_by_its_weights_not_by_its_name(project, epoch):
 
 def test_equal_weights_are_told_apart_by_their_epoch(project, epoch):
     """A learning rate of 0: every epoch holds the same tensors."""
-    same = [epoch(1, [6, 7]), epoch(2, [6, 7]), epoch(3, [6, 7])]
-    root = project([type(one)(one.number, one.mark, one.pictures, same[0].checkpoint) for one in same])
+    first = epoch(1, [6, 7])
+    root = project([first, *(epoch(number, [6, 7], checkpoint=first.checkpoint) for number in (2, 3))])
     main()
     assert json.loads((root / "reports/select.json").read_text())["checkpoint"] == "punk-000001.safetensors"
 
@@ -71,5 +73,5 @@ def test_base_alone_is_an_error(project, epoch):
 def test_no_scores_is_an_error(project, epoch):
     root = project([epoch(1, [6, 7])])
     (root / "reports/score.json").unlink()
-    with pytest.raises(SpriteLoraError, match=r"score\.json is not here"):
+    with pytest.raises(SpriteLoraError, match=r"score\.json is missing"):
         main()

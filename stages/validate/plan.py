@@ -1,0 +1,79 @@
+"""What the run will do, before it starts: steps, checkpoints, bytes, and hours at a stated speed."""
+
+from collections.abc import Sequence
+
+from sprite_lora.dataset.package_params import Package
+from sprite_lora.kohya.steps import regularisation_uses, steps_per_epoch
+from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.checkpoints import saved_epochs
+from sprite_lora.lora.size import Target, lora_bytes, lora_parameters
+from sprite_lora.results.plan import Plan
+
+COPIES_OF_CHECKPOINTS = 3
+"""In the state folder, in the out, in DVC's cache."""
+
+COPIES_OF_DATASET = 2
+"""In the out and in DVC's cache."""
+
+
+def make_plan(
+    pictures: int, package: Package, train: Train, targets: list[Target], regularisation: Sequence[int] = ()
+) -> Plan:
+    """The plan for so many sprites.
+
+    `targets`: the base model's modules that a LoRA adapts; `regularisation`: the repeats of each regularisation
+    picture.
+    """
+    uses = pictures * package.num_repeats
+    regular = sum(regularisation_uses(uses, regularisation))
+    per_epoch = steps_per_epoch(
+        uses + regular, train.train_batch_size, train.num_processes, train.gradient_accumulation_steps
+    )
+    parameters, modules = lora_parameters(
+        targets,
+        train.network_dim,
+        train.conv_dim,
+        train.network_train_unet_only,
+        train.network_train_text_encoder_only,
+    )
+    size = lora_bytes(parameters, modules, train.save_precision)
+    checkpoints = len(saved_epochs(train.max_train_epochs, train.save_every_n_epochs))
+    dataset = pictures * package.resolution**2 * 3
+    return Plan(
+        pictures=pictures,
+        num_repeats=package.num_repeats,
+        pictures_per_epoch=uses,
+        regularisation_per_epoch=regular,
+        batch=train.train_batch_size * train.num_processes * train.gradient_accumulation_steps,
+        steps_per_epoch=per_epoch,
+        epochs=train.max_train_epochs,
+        steps=per_epoch * train.max_train_epochs,
+        checkpoints=checkpoints,
+        lora_modules=modules,
+        lora_parameters=parameters,
+        checkpoint_bytes=size,
+        checkpoints_bytes=size * checkpoints,
+        dataset_bytes=dataset,
+        disk_bytes=COPIES_OF_CHECKPOINTS * size * checkpoints + COPIES_OF_DATASET * dataset,
+    )
+
+
+def plan_lines(plan: Plan, steps_per_second: float | None) -> list[str]:
+    """The plan for the person. `steps_per_second`: measured on the machine that will train; None leaves hours out."""
+    regular = f", and {plan.regularisation_per_epoch} of regularisation" if plan.regularisation_per_epoch else ""
+    lines = [
+        f"{plan.pictures} pictures x {plan.num_repeats} repeats = {plan.pictures_per_epoch} per epoch{regular}",
+        f"{plan.steps_per_epoch} steps per epoch of {plan.batch} pictures each, "
+        f"{plan.steps} steps in {plan.epochs} epochs",
+        f"{plan.checkpoints} checkpoints of {_mib(plan.checkpoint_bytes)}, "
+        f"{_mib(plan.checkpoints_bytes)} in all ({plan.lora_modules} modules)",
+        f"at most {_mib(plan.disk_bytes)} of disk: checkpoints three times (state, outs, DVC's cache), "
+        f"training pictures of at most {_mib(plan.dataset_bytes)} twice",
+    ]
+    if steps_per_second:
+        lines.append(f"{plan.steps / steps_per_second / 3600:.1f} hours at {steps_per_second:g} steps per second")
+    return lines
+
+
+def _mib(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB"
