@@ -1,23 +1,24 @@
 """All rules over one project, in one pass."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from sprite_lora.art.colour import parse_hex
 from sprite_lora.core.params import Paths
+from sprite_lora.dataset.checks.caption_rule import CheckSettings
+from sprite_lora.dataset.checks.captions import LENGTHS
 from sprite_lora.dataset.checks.census import Census, order
-from sprite_lora.dataset.checks.finding import Found
-from sprite_lora.dataset.checks.limits import LENGTHS, Gate
-from sprite_lora.dataset.checks.listing import Folder, check_pairing, list_folder
-from sprite_lora.dataset.checks.prompts import check_prompt_lengths, check_prompts
-from sprite_lora.dataset.checks.scan import Pair, check_pairs
-from sprite_lora.dataset.checks.spelling import misspelt
-from sprite_lora.dataset.checks.whole_set import check_copied, check_duplicates, check_spelling
+from sprite_lora.dataset.checks.finding import Finding
+from sprite_lora.dataset.checks.folders import Folder, check_regularisation
+from sprite_lora.dataset.checks.pairs import Pair
+from sprite_lora.dataset.checks.prompts import Prompt, check_copied, check_prompt, check_prompt_length
+from sprite_lora.dataset.checks.whole_set import CheckedSet, check_set
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.tokens import ClipTokenizer
 from sprite_lora.dataset.validate_params import Validate
+from sprite_lora.lora.base_check import check_base
 from sprite_lora.lora.size import lora_bytes, lora_parameters, lora_targets
-from stages.validate.base import Need, check_base, check_disk, check_regularisation
+from stages.validate.disk import Need, check_disk
 from stages.validate.settings import Settings, check_fit
 
 
@@ -26,32 +27,34 @@ class Checked:
     """Every stem that has a sprite or a caption, and what was found beside `Settings.found`."""
 
     pairs: list[Pair]
-    found: list[Found]
+    found: list[Finding]
     census: Census
     corrections: dict[str, str]
     """Misspelt word to what it should be."""
-    gate: Gate | None
-    """None where the settings did not allow to look at pairs."""
+    settings: CheckSettings | None
+    """None where params.yaml did not allow to look at pairs."""
     sprites: Folder | None = None
     captions: Folder | None = None
 
 
 def check(settings: Settings) -> Checked:
     """Run every rule that the settings allow to run."""
-    check_fit(settings)
+    found = list(check_fit(settings))
     paths, rules, package = settings.section(Paths), settings.section(Validate), settings.section(Package)
     if not (paths and rules and package):
         message = "sprites and captions were not looked at: `paths`, `validate` and `package` must be right for that"
-        return Checked([], [Found("not-checked", settings.place(), message)], Census(), {}, None)
-    found: list[Found] = []
+        return Checked([], [*found, Finding("not-checked", settings.place(), message)], Census(), {}, None)
     base_place = settings.place("paths", "base")
-    tokenizer = check_base(paths.base, base_place, found)
+    tokenizer, unusable_base = check_base(paths.base, base_place)
     limit = settings.value("train", "max_token_length")
     limit = limit if limit in LENGTHS else None
+    found += unusable_base
     if not tokenizer or not limit:
         lacking = "train.max_token_length" if tokenizer else "the base model's tokenizer"
-        found.append(Found("not-checked", base_place, f"tokens were not counted: {lacking} is needed for that"))
-    gate = Gate(
+        found.append(Finding("not-checked", base_place, f"tokens were not counted: {lacking} is needed for that"))
+    regularisation_place = settings.place("paths", "regularisation")
+    found += check_regularisation(paths.regularisation, package.resolution, regularisation_place).findings
+    against = CheckSettings(
         art_pixels=package.art_pixels,
         background=parse_hex(package.background),
         trigger=rules.trigger,
@@ -60,58 +63,43 @@ def check(settings: Settings) -> Checked:
         shuffle_caption=settings.value("train", "shuffle_caption"),
         base=paths.base if tokenizer else None,
     )
-    where = settings.place("paths", "regularisation")
-    check_regularisation(paths.regularisation, package.resolution, where, found)
-    scanned = _check_folders(paths.data, paths.captions, gate, tokenizer, found)
-    _check_prompts(settings, scanned, rules.trigger, tokenizer, limit, found)
+    checked = check_set(paths.data, paths.captions, against, tokenizer)
+    found += checked.findings
+    found += _check_prompts(settings, against, checked, tokenizer)
     if tokenizer:
-        _check_disk(settings, paths, package, len(scanned.pairs), found)
-    return scanned
-
-
-def _check_folders(data: Path, texts: Path, gate: Gate, tokenizer: ClipTokenizer | None, found: list[Found]) -> Checked:
-    sprites, captions = list_folder(data, ".png", found), list_folder(texts, ".txt", found)
-    check_pairing(sprites, captions, found)
-    pairs: list[Pair] = []
-    census = Census()
-    for checked, more, said in check_pairs(sprites, captions, gate, tokenizer):
-        pairs += checked
-        found += more
-        census.merge(said)
-    corrections = misspelt(census.words)
-    found += check_duplicates(pairs, sprites, captions)
-    found += check_spelling(pairs, captions, corrections, census)
-    return Checked(pairs, found, census, corrections, gate, sprites, captions)
+        found += _check_disk(settings, paths, package, len(checked.pairs))
+    return Checked(
+        checked.pairs, found, checked.census, checked.corrections, against, checked.sprites, checked.captions
+    )
 
 
 def _check_prompts(
-    settings: Settings,
-    checked: Checked,
-    trigger: tuple[str, ...],
-    tokenizer: ClipTokenizer | None,
-    limit: int | None,
-    found: list[Found],
-) -> None:
-    prompts = settings.value("sample", "prompts")
-    if not isinstance(prompts, dict):
+    settings: Settings, against: CheckSettings, checked: CheckedSet, tokenizer: ClipTokenizer | None
+) -> Iterator[Finding]:
+    written = settings.value("sample", "prompts")
+    if not isinstance(written, dict):
         return
-    prompts = {str(name): prompt for name, prompt in prompts.items() if isinstance(prompt, str)}
-    where = {name: settings.place("sample", "prompts", name) for name in prompts}
+    prompts = [
+        Prompt(str(name), text, settings.place("sample", "prompts", str(name)))
+        for name, text in written.items()
+        if isinstance(text, str)
+    ]
     # Shuffled tags are learnt in any order, so a prompt may have them in any.
     shuffled = settings.value("train", "shuffle_caption") is not False
     captions = (pair.caption for pair in checked.pairs if pair.caption)
-    said = None if shuffled else order(captions, checked.census)
-    found += check_prompts(prompts, checked.census, said, trigger, where)
-    found += check_copied(prompts, checked.pairs, where)
+    tag_order = None if shuffled else order(captions, checked.census)
+    for prompt in prompts:
+        yield from check_prompt(prompt, against.trigger, checked.census, tag_order)
+    yield from check_copied(prompts, checked.pairs)
     negative = settings.value("sample", "negative_prompt")
     if isinstance(negative, str):
-        prompts["negative_prompt"] = negative
-        where["negative_prompt"] = settings.place("sample", "negative_prompt")
-    if tokenizer and limit:
-        found += check_prompt_lengths(prompts, tokenizer, limit, where)
+        prompts.append(Prompt("negative_prompt", negative, settings.place("sample", "negative_prompt")))
+    if tokenizer and against.max_token_length:
+        for prompt in prompts:
+            yield from check_prompt_length(prompt, tokenizer, against.max_token_length)
 
 
-def _check_disk(settings: Settings, paths: Paths, package: Package, pairs: int, found: list[Found]) -> None:
+def _check_disk(settings: Settings, paths: Paths, package: Package, pairs: int) -> Iterator[Finding]:
     values = {key: settings.value("train", key) for key in ("network_dim", "max_train_epochs", "save_every_n_epochs")}
     if not all(isinstance(value, int) and value > 0 for value in values.values()):
         return
@@ -120,4 +108,4 @@ def _check_disk(settings: Settings, paths: Paths, package: Package, pairs: int, 
         settings.value("train", "save_precision"),
     )
     checkpoints = -(-values["max_train_epochs"] // values["save_every_n_epochs"])
-    check_disk(Need(size * checkpoints, pairs * package.resolution**2 * 3), paths.checkpoints, found)
+    yield from check_disk(Need(size * checkpoints, pairs * package.resolution**2 * 3), paths.checkpoints)
