@@ -1,4 +1,4 @@
-"""How the gate scales: 1 k, 10 k and 100 k sprite-caption pairs over the full rule set.
+"""How the check scales: 1 k, 10 k and 100 k sprite-caption pairs over the full rule set.
 
 Makes the pairs (sprites and captions of the sample set's own generator, from other seeds) in a temporary folder, runs
 `python -m stages.validate` over them as a user does, and prints pairs per second, peak memory and the exponent of time
@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 from demo.portraits.persona import caption, personas  # noqa: E402
 from demo.portraits.pixel import draw  # noqa: E402
 from sprite_lora.art.sprite import enlarge  # noqa: E402
-from sprite_lora.dataset.checks.scan import FEW  # noqa: E402
+from sprite_lora.dataset.checks.pairs import FEW  # noqa: E402
 from sprite_lora.results.validation import Validation  # noqa: E402
 
 BATCH = 2000

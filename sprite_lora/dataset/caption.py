@@ -15,10 +15,10 @@ BACKGROUND_LAST = re.compile(r"\bbackground\s*(\([^)]*\)\s*)?$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Feature:
-    """A phrase followed by its hex in brackets: `hair (#03dc73)`."""
+    """A phrase followed by its colour code in brackets: `hair (#03dc73)`."""
 
     phrase: str
-    hex: str
+    code: str
     start: int
     end: int
 
@@ -44,7 +44,7 @@ def hex_codes(caption: str) -> list[str]:
 
 
 def features(caption: str) -> list[Feature]:
-    """The phrases that carry a hex in brackets, in order. `start` and `end` span phrase and brackets."""
+    """The phrases that carry a colour code in brackets, in order. `start` and `end` span phrase and brackets."""
     found = []
     for match in FEATURE.finditer(caption):
         phrase = match[1].strip()

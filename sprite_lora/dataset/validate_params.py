@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from sprite_lora.core.params import Section
-from sprite_lora.dataset.checks.rules import FIXED, RULES
+from sprite_lora.dataset.checks.rules import RULES
 
 Severity = Literal["error", "warning", "info"]
 
 
 class Validate(Section):
-    """What captions must start with, and how strict the gate is."""
+    """What captions must start with, and how strictly captions are checked."""
 
     key = "validate"
 
@@ -34,6 +34,6 @@ class Validate(Section):
         for rule, level in severity.items():
             if rule not in RULES:
                 raise ValueError(f"there is no rule `{rule}`; the rules are {', '.join(sorted(RULES))}")
-            if rule in FIXED and level != "error":
+            if RULES[rule].fixed and level != "error":
                 raise ValueError(f"`{rule}` stays an error: no later stage can go on with it")
         return severity

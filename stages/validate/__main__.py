@@ -21,8 +21,9 @@ from sprite_lora.core.files import replacing
 from sprite_lora.core.params import read
 from sprite_lora.dataset.checks.finding import Findings, arrange
 from sprite_lora.dataset.checks.overview import overview
-from sprite_lora.dataset.checks.rules import REPAIRABLE
-from sprite_lora.dataset.checks.scan import Pair
+from sprite_lora.dataset.checks.pairs import Pair
+from sprite_lora.dataset.checks.repair import suggestions
+from sprite_lora.dataset.checks.rules import RULES
 from sprite_lora.dataset.validate_params import Validate
 from sprite_lora.results.captions import CaptionTexts
 from sprite_lora.results.plan import Plan
@@ -30,7 +31,7 @@ from sprite_lora.results.validation import Validation
 from stages.validate.check import Checked, check
 from stages.validate.plan import plan_lines
 from stages.validate.settings import Settings
-from stages.validate.suggest import diff, suggestions, write
+from stages.validate.suggest import write
 from stages.validate.table import print_findings
 
 quoted = partial(json.dumps, ensure_ascii=False)
@@ -74,13 +75,13 @@ def report(settings: Settings, checked: Checked, every: bool, steps_per_second: 
 
 def suggest(checked: Checked, writing: bool) -> None:
     """Print the diff on stdout, what it is on stderr; write it if asked to."""
-    if not (checked.gate and checked.sprites and checked.captions):
+    if not (checked.settings and checked.sprites and checked.captions):
         raise SpriteLoraError("params.yaml has errors, so captions were not looked at", "python -m stages.validate")
-    found = list(suggestions(checked.sprites, checked.captions, checked.gate, checked.corrections))
+    found = list(suggestions(checked.sprites, checked.captions, checked.settings, checked.corrections))
     if writing:
         write(found)
     for suggestion in found:
-        print(diff(suggestion), end="")
+        print(suggestion.diff(), end="")
     done = "written" if writing else "suggested, nothing written: --suggest --write writes"
     print(f"{len(found)} of {len(checked.pairs)} captions: repairs {done}", file=sys.stderr)
 
@@ -100,7 +101,7 @@ def conclude(pairs: int, findings: Findings) -> None:
     """One line for the person; raises SpriteLoraError where there are errors, so that the pipeline stops."""
     errors, warnings = len(findings.of("error")), len(findings.of("warning"))
     repairs = ""
-    if any(case.rule in REPAIRABLE for case in findings.cases):
+    if any(RULES[case.rule].repairable for case in findings.cases):
         repairs = "python -m stages.validate --suggest prints safe repairs of captions"
     said = f"{warnings} warning{'s' * (warnings != 1)}"
     if errors:

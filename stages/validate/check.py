@@ -1,26 +1,26 @@
 """All rules over one project, in one pass."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sprite_lora.art.colour import parse_hex
 from sprite_lora.core.params import Paths
+from sprite_lora.dataset.checks.caption_rule import CheckSettings
+from sprite_lora.dataset.checks.captions import LENGTHS
 from sprite_lora.dataset.checks.census import Census, order
-from sprite_lora.dataset.checks.finding import Found
-from sprite_lora.dataset.checks.limits import LENGTHS, Gate
-from sprite_lora.dataset.checks.listing import Folder, check_pairing, list_folder
-from sprite_lora.dataset.checks.prompts import check_prompt_lengths, check_prompts
-from sprite_lora.dataset.checks.scan import Pair, check_pairs
-from sprite_lora.dataset.checks.spelling import misspelt
-from sprite_lora.dataset.checks.whole_set import check_copied, check_duplicates, check_spelling
+from sprite_lora.dataset.checks.finding import Finding
+from sprite_lora.dataset.checks.folders import Folder, check_regularisation
+from sprite_lora.dataset.checks.pairs import Pair
+from sprite_lora.dataset.checks.prompts import Prompt, check_copied, check_prompt, check_prompt_length
+from sprite_lora.dataset.checks.whole_set import CheckedSet, check_set
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.tokens import ClipTokenizer
 from sprite_lora.dataset.validate_params import Validate
 from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.base_check import check_base
 from sprite_lora.lora.size import lora_targets
 from sprite_lora.results.plan import Plan
-from stages.validate.base import check_base, check_disk, check_regularisation
-from stages.validate.plan import make_plan
+from stages.validate.plan import check_disk, make_plan
 from stages.validate.settings import Settings, check_fit
 
 
@@ -29,12 +29,12 @@ class Checked:
     """Every stem that has a sprite or a caption, and what was found beside `Settings.found`."""
 
     pairs: list[Pair]
-    found: list[Found]
+    found: list[Finding]
     census: Census
     corrections: dict[str, str]
     """Misspelt word to what it should be."""
-    gate: Gate | None
-    """None where the settings did not allow to look at pairs."""
+    settings: CheckSettings | None
+    """None where params.yaml did not allow to look at pairs."""
     sprites: Folder | None = None
     captions: Folder | None = None
     plan: Plan | None = None
@@ -43,20 +43,25 @@ class Checked:
 
 def check(settings: Settings) -> Checked:
     """Run every rule that the settings allow to run."""
-    check_fit(settings)
+    found = list(check_fit(settings))
     paths, rules, package = settings.section(Paths), settings.section(Validate), settings.section(Package)
     if not (paths and rules and package):
         message = "sprites and captions were not looked at: `paths`, `validate` and `package` must be right for that"
-        return Checked([], [Found("not-checked", settings.place(), message)], Census(), {}, None)
-    found: list[Found] = []
+        return Checked([], [*found, Finding("not-checked", settings.place(), message)], Census(), {}, None)
     base_place = settings.place("paths", "base")
-    tokenizer = check_base(paths.base, base_place, found)
+    tokenizer, unusable_base = check_base(paths.base, base_place)
     limit = settings.value("train", "max_token_length")
     limit = limit if limit in LENGTHS else None
+    found += unusable_base
     if not tokenizer or not limit:
         lacking = "train.max_token_length" if tokenizer else "the base model's tokenizer"
-        found.append(Found("not-checked", base_place, f"tokens were not counted: {lacking} is needed for that"))
-    gate = Gate(
+        found.append(Finding("not-checked", base_place, f"tokens were not counted: {lacking} is needed for that"))
+    regularisation_place = settings.place("paths", "regularisation")
+    regularisation, unusable_pictures = check_regularisation(
+        paths.regularisation, package.resolution, regularisation_place
+    )
+    found += unusable_pictures
+    against = CheckSettings(
         art_pixels=package.art_pixels,
         background=parse_hex(package.background),
         trigger=rules.trigger,
@@ -65,56 +70,40 @@ def check(settings: Settings) -> Checked:
         shuffle_caption=settings.value("train", "shuffle_caption"),
         base=paths.base if tokenizer else None,
     )
-    where = settings.place("paths", "regularisation")
-    regular = check_regularisation(paths.regularisation, package.resolution, where, found)
-    scanned = _check_folders(paths.data, paths.captions, gate, tokenizer, found)
-    _check_prompts(settings, scanned, rules.trigger, tokenizer, limit, found)
-    train = settings.section(Train)
-    if not (tokenizer and train and regular is not None):
-        return scanned
-    repeats = [picture.repeats for picture in regular]
-    plan = make_plan(len(scanned.pairs), package, train, lora_targets(paths.base), repeats)
-    check_disk(plan, paths.checkpoints, found)
-    return replace(scanned, plan=plan)
-
-
-def _check_folders(data: Path, texts: Path, gate: Gate, tokenizer: ClipTokenizer | None, found: list[Found]) -> Checked:
-    sprites, captions = list_folder(data, ".png", found), list_folder(texts, ".txt", found)
-    check_pairing(sprites, captions, found)
-    pairs: list[Pair] = []
-    census = Census()
-    for checked, more, said in check_pairs(sprites, captions, gate, tokenizer):
-        pairs += checked
-        found += more
-        census.merge(said)
-    corrections = misspelt(census.words)
-    found += check_duplicates(pairs, sprites, captions)
-    found += check_spelling(pairs, captions, corrections, census)
-    return Checked(pairs, found, census, corrections, gate, sprites, captions)
+    checked = check_set(paths.data, paths.captions, against, tokenizer)
+    found += checked.findings
+    found += _check_prompts(settings, against, checked, tokenizer)
+    plan, train = None, settings.section(Train)
+    if tokenizer and train and regularisation is not None:
+        repeats = [picture.repeats for picture in regularisation]
+        plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)
+        found += check_disk(plan, paths.checkpoints)
+    return Checked(
+        checked.pairs, found, checked.census, checked.corrections, against, checked.sprites, checked.captions, plan
+    )
 
 
 def _check_prompts(
-    settings: Settings,
-    checked: Checked,
-    trigger: tuple[str, ...],
-    tokenizer: ClipTokenizer | None,
-    limit: int | None,
-    found: list[Found],
-) -> None:
-    prompts = settings.value("sample", "prompts")
-    if not isinstance(prompts, dict):
+    settings: Settings, against: CheckSettings, checked: CheckedSet, tokenizer: ClipTokenizer | None
+) -> Iterator[Finding]:
+    written = settings.value("sample", "prompts")
+    if not isinstance(written, dict):
         return
-    prompts = {str(name): prompt for name, prompt in prompts.items() if isinstance(prompt, str)}
-    where = {name: settings.place("sample", "prompts", name) for name in prompts}
+    prompts = [
+        Prompt(str(name), text, settings.place("sample", "prompts", str(name)))
+        for name, text in written.items()
+        if isinstance(text, str)
+    ]
     # Shuffled tags are learnt in any order, so a prompt may have them in any.
     shuffled = settings.value("train", "shuffle_caption") is not False
     captions = (pair.caption for pair in checked.pairs if pair.caption)
-    said = None if shuffled else order(captions, checked.census)
-    found += check_prompts(prompts, checked.census, said, trigger, where)
-    found += check_copied(prompts, checked.pairs, where)
+    tag_order = None if shuffled else order(captions, checked.census)
+    for prompt in prompts:
+        yield from check_prompt(prompt, against.trigger, checked.census, tag_order)
+    yield from check_copied(prompts, checked.pairs)
     negative = settings.value("sample", "negative_prompt")
     if isinstance(negative, str):
-        prompts["negative_prompt"] = negative
-        where["negative_prompt"] = settings.place("sample", "negative_prompt")
-    if tokenizer and limit:
-        found += check_prompt_lengths(prompts, tokenizer, limit, where)
+        prompts.append(Prompt("negative_prompt", negative, settings.place("sample", "negative_prompt")))
+    if tokenizer and against.max_token_length:
+        for prompt in prompts:
+            yield from check_prompt_length(prompt, tokenizer, against.max_token_length)

@@ -1,7 +1,10 @@
 """What the run will do, before it starts: steps, checkpoints, bytes, and hours at a stated speed."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from sprite_lora.dataset.checks.finding import Finding
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.kohya.steps import regularisation_uses, steps_per_epoch
 from sprite_lora.kohya.train_params import Train
@@ -58,6 +61,16 @@ def make_plan(
     )
 
 
+def check_disk(plan: Plan, folder: Path) -> Iterator[Finding]:
+    """Free space where `folder` is or will be, against what the run will write."""
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if shutil.disk_usage(there).free < plan.disk_bytes:
+        checkpoints, pictures = _gib(plan.checkpoints_bytes), _gib(plan.dataset_bytes)
+        parts = f"checkpoints of {checkpoints} three times (state, outs, DVC's cache) and pictures of {pictures} twice"
+        message = f"the run writes about {_gib(plan.disk_bytes)}: {parts}; the disk has less free"
+        yield Finding("disk", folder.as_posix(), message)
+
+
 def plan_lines(plan: Plan, steps_per_second: float | None) -> list[str]:
     """The plan for the person. `steps_per_second`: measured on the machine that will train; None leaves hours out."""
     regular = f", and {plan.regularisation_per_epoch} of regularisation" if plan.regularisation_per_epoch else ""
@@ -77,3 +90,7 @@ def plan_lines(plan: Plan, steps_per_second: float | None) -> list[str]:
 
 def _mib(count: int) -> str:
     return f"{count / 2**20:.1f} MiB"
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"

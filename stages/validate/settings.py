@@ -1,12 +1,13 @@
 """params.yaml, all of it: what is unknown or not allowed in any section, and what does not fit together."""
 
+from collections.abc import Iterator
 from math import lcm
 from typing import Any
 
 from sprite_lora.art.finish_params import Finish
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core.params import FILE, Paths, Section, section_problems
-from sprite_lora.dataset.checks.finding import Found, quote
+from sprite_lora.dataset.checks.finding import Finding, quote
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.validate_params import Validate
 from sprite_lora.kohya.train_params import FLAGS, Train
@@ -28,23 +29,32 @@ class Settings:
     def __init__(self, content: dict[str, Any], lines: Lines) -> None:
         self._content = content
         self._lines = lines
-        self._wrong: set[tuple[str, ...]] = set()
-        self.found: list[Found] = []
-        known = {section.key: section for section in SECTIONS}
-        for key in content:
-            if key not in known:
-                self._note("unknown-key", (str(key),), f"unknown section `{key}`; the sections are {', '.join(known)}")
-        for key, section in known.items():
-            if key not in content:
-                self._wrong.add((key,))
-                self._note("bad-value", (key,), f"section `{key}` is missing")
-                continue
-            for where, message in section_problems(section, content[key]):
-                self._wrong.add(where)
-                if where == (key,) and "value error, " in message:
-                    # A conflict between keys: pydantic quotes the whole section, which tells nobody anything.
-                    message = f"`{key}`: {message.rpartition('value error, ')[2]}"
-                self._note("unknown-key" if message.startswith("unknown key") else "bad-value", where, message)
+        problems = [
+            (section.key, where, message)
+            for section in SECTIONS
+            if section.key in content
+            for where, message in section_problems(section, content[section.key])
+        ]
+        known = [section.key for section in SECTIONS]
+        missing = [key for key in known if key not in content]
+        self._wrong = {where for _, where, _ in problems} | {(key,) for key in missing}
+        self.found = [
+            *(
+                self.finding(
+                    "unknown-key", (str(key),), f"unknown section `{key}`; the sections are {', '.join(known)}"
+                )
+                for key in content
+                if key not in known
+            ),
+            *(self.finding("bad-value", (key,), f"section `{key}` is missing") for key in missing),
+            *(self._problem(*problem) for problem in problems),
+        ]
+
+    def _problem(self, key: str, where: tuple[str, ...], message: str) -> Finding:
+        if where == (key,) and "value error, " in message:
+            # A conflict between keys: pydantic quotes the whole section, which tells nobody anything.
+            message = f"`{key}`: {message.rpartition('value error, ')[2]}"
+        return self.finding("unknown-key" if message.startswith("unknown key") else "bad-value", where, message)
 
     def section(self, section: type[Section]) -> Any:
         """The section, None where anything in it is wrong."""
@@ -67,31 +77,33 @@ class Settings:
             where = where[:-1]
         return f"{FILE}:{self._lines[where]}" if where else str(FILE)
 
-    def note(self, rule: str, section: str, key: str, message: str) -> None:
-        """Add a finding about a key."""
-        self._note(rule, (section, key), message)
-
-    def _note(self, rule: str, where: tuple[str, ...], message: str) -> None:
-        self.found.append(Found(rule, self.place(*where), message))
+    def finding(self, rule: str, where: tuple[str, ...], message: str) -> Finding:
+        """A finding about a key or section."""
+        return Finding(rule, self.place(*where), message)
 
 
-def check_fit(settings: Settings) -> None:
+def check_fit(settings: Settings) -> Iterator[Finding]:
     """What each section accepts by itself and is wrong together."""
     resolution, side = settings.value("package", "resolution"), settings.value("package", "art_pixels")
-    if isinstance(resolution, int) and isinstance(side, int) and resolution > 0 and side > 0:
-        _check_resolution(settings, resolution, side)
+    if (
+        isinstance(resolution, int)
+        and isinstance(side, int)
+        and min(resolution, side) > 0
+        and (message := _off_grid(resolution, side))
+    ):
+        yield settings.finding("resolution", ("package", "resolution"), message)
     trigger, keep = settings.value("validate", "trigger"), settings.value("train", "keep_tokens")
     shuffled = settings.value("train", "shuffle_caption")
     if shuffled and isinstance(keep, int) and isinstance(trigger, list) and keep != len(trigger):
         kept = "protects fewer tags than" if keep < len(trigger) else "protects more tags than"
         message = f"keep_tokens {keep} {kept} the trigger's {len(trigger)}, {quote(', '.join(map(str, trigger)))}"
-        settings.note("keep-tokens", "train", "keep_tokens", message)
+        yield settings.finding("keep-tokens", ("train", "keep_tokens"), message)
     for name, row in FLAGS.items():
         if row.refused and settings.written("train", name):
-            settings.note("bucket", "train", name, f"{name} {row.refused}")
+            yield settings.finding("bucket", ("train", name), f"{name} {row.refused}")
 
 
-def _check_resolution(settings: Settings, resolution: int, side: int) -> None:
+def _off_grid(resolution: int, side: int) -> str | None:
     step = side * LATENT
     below, above = resolution // step * step, -(-resolution // step) * step
     good = " or ".join(str(size) for size in dict.fromkeys((below, above)) if size)
@@ -102,5 +114,5 @@ def _check_resolution(settings: Settings, resolution: int, side: int) -> None:
     elif resolution % lcm(side, LATENT) or resolution // side % LATENT:
         wrong = f"puts art pixels of {resolution // side} pixels off the latent grid of {LATENT}"
     else:
-        return
-    settings.note("resolution", "package", "resolution", f"{resolution} {wrong}; the nearest good ones: {good}")
+        return None
+    return f"{resolution} {wrong}; the nearest good ones: {good}"

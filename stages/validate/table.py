@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sprite_lora.dataset.checks.finding import Findings, Found
+from sprite_lora.dataset.checks.finding import Finding, Findings
 from sprite_lora.dataset.checks.rules import RULES
 
 FIRST = 3
@@ -33,7 +33,7 @@ def print_findings(findings: Findings, console: Console, every: bool) -> None:
         level = Text(count["severity"], STYLES[count["severity"]])
         table.add_row(rule, level, str(count["findings"]), str(count["files"]), RULES[rule].title)
     console.print(table)
-    cases: dict[str, list[Found]] = defaultdict(list)
+    cases: dict[str, list[Finding]] = defaultdict(list)
     for case in findings.cases:
         cases[case.rule].append(case)
     for rule, listed in cases.items():

@@ -23,7 +23,7 @@ CAPTION = (
 
 def test_features():
     found = features(CAPTION)
-    assert [(feature.phrase, feature.hex) for feature in found] == [
+    assert [(feature.phrase, feature.code) for feature in found] == [
         ("hair", "#03dc73"),
         ("wearing hat with (red gold and white) logo", "#27181f"),
         ("light grey blue background", "#a0b1a6"),
@@ -33,7 +33,7 @@ def test_features():
 
 
 def test_several_codes_in_one_tag():
-    assert [(f.phrase, f.hex) for f in features("eyes (#111111) brown beard (#222222)")] == [
+    assert [(f.phrase, f.code) for f in features("eyes (#111111) brown beard (#222222)")] == [
         ("eyes", "#111111"),
         ("brown beard", "#222222"),
     ]
@@ -55,8 +55,8 @@ def test_features_lie_in_the_caption(caption):
         end = feature.end
         span = caption[feature.start : feature.end]
         assert span.startswith(feature.phrase)
-        assert span.lower().rstrip(") \n\t").endswith(feature.hex)
-        assert feature.hex in hex_codes(caption)
+        assert span.lower().rstrip(") \n\t").endswith(feature.code)
+        assert feature.code in hex_codes(caption)
         assert "," not in feature.phrase
 
 

@@ -1,7 +1,10 @@
-"""What the rules found: kept small in memory, given its severity and hint when it is written."""
+"""What the rules find: kept small in memory, given its severity and hint when it is written."""
 
+import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sprite_lora.dataset.checks.rules import RULES, SEVERITIES
@@ -10,23 +13,25 @@ QUOTE = 120
 """Characters of a caption that a message quotes at most."""
 
 
-class Found(NamedTuple):
-    """One case of a rule. `message` quotes the offending words."""
+class Finding(NamedTuple):
+    """One case of a rule."""
 
     rule: str
     file: str
+    """As `shown` writes it; `params.yaml:12` for a setting."""
     message: str
+    """Quotes the offending words."""
 
 
 @dataclass(frozen=True)
 class Findings:
     """All cases, in order: worst first, then by rule, file and message."""
 
-    cases: tuple[Found, ...]
+    cases: tuple[Finding, ...]
     severity: dict[str, str]
-    """Severity of each rule, params.yaml's word over the rule's own."""
+    """Severity of each rule; params.yaml's goes before the rule's own."""
 
-    def of(self, level: str) -> tuple[Found, ...]:
+    def of(self, level: str) -> tuple[Finding, ...]:
         """Cases of one severity."""
         return tuple(case for case in self.cases if self.severity[case.rule] == level)
 
@@ -53,11 +58,16 @@ class Findings:
         ]
 
 
-def arrange(cases: list[Found], overrides: dict[str, str]) -> Findings:
+def arrange(cases: Iterable[Finding], overrides: dict[str, str]) -> Findings:
     """Sort and rate. `overrides` are params.yaml's severities by rule id."""
     severity = {rule: overrides.get(rule, described.severity) for rule, described in RULES.items()}
     order = {rule: (SEVERITIES.index(severity[rule]), position) for position, rule in enumerate(RULES)}
     return Findings(tuple(sorted(set(cases), key=lambda case: (order[case.rule], case.file, case.message))), severity)
+
+
+def shown(path: Path | str) -> str:
+    """A path as findings name it: with slashes, and writable as UTF-8 whatever bytes the name holds."""
+    return os.fspath(path).replace(os.sep, "/").encode("utf-8", "backslashreplace").decode()
 
 
 def quote(text: str, limit: int = QUOTE) -> str:

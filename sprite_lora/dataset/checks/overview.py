@@ -6,7 +6,7 @@ from typing import Any
 
 from sprite_lora.art.colour import nearest_name
 from sprite_lora.dataset.checks.census import Census, head
-from sprite_lora.dataset.checks.scan import Pair
+from sprite_lora.dataset.checks.pairs import Pair
 
 MOST = 12
 """Values listed of one attribute, tags listed of the set."""

@@ -1,15 +1,25 @@
-"""The rules of the gate: a stable id each, how bad it is unless params.yaml says otherwise, and what to do."""
+"""The rules: a stable id each, how bad a case is unless params.yaml says otherwise, and what to do about it.
+
+A rule on one caption is a row here and a function in `captions` (tags, tokens) or `codes` (colour codes), in that
+module's table.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `hint` tells the person what to do about a finding."""
+    """One rule."""
 
     severity: str
+    """`error`, `warning` or `info`, unless params.yaml's validate.severity has another."""
     title: str
     hint: str
+    """What to do about a finding."""
+    fixed: bool = False
+    """Whether it stays an error: no later stage can go on with what it finds."""
+    repairable: bool = False
+    """Whether `python -m stages.validate --suggest` has a safe repair for it."""
 
 
 RULES: dict[str, Rule] = {
@@ -18,11 +28,12 @@ RULES: dict[str, Rule] = {
         "error",
         "nothing to train on",
         "put sprites (*.png) in paths.data and captions (*.txt, same names) in paths.captions",
+        fixed=True,
     ),
     "missing-caption": Rule(
-        "error", "sprite without caption", "write the caption, or take the sprite out of the folder"
+        "error", "sprite without caption", "write the caption, or take the sprite out of the folder", fixed=True
     ),
-    "missing-sprite": Rule("error", "caption without sprite", "add the sprite, or delete the caption"),
+    "missing-sprite": Rule("error", "caption without sprite", "add the sprite, or delete the caption", fixed=True),
     "ignored-file": Rule(
         "warning",
         "file that no stage reads",
@@ -32,17 +43,20 @@ RULES: dict[str, Rule] = {
         "error",
         "file name that breaks tools",
         "rename sprite and caption: letters, digits, space, and . _ - inside, not only differing in case",
+        fixed=True,
     ),
     "outside-link": Rule(
         "error",
         "link out of its folder",
         "put a copy of the file there: the dataset's hashes must not depend on other places",
+        fixed=True,
     ),
-    "unreadable-image": Rule("error", "PNG that cannot be read", "export it again as a plain PNG"),
+    "unreadable-image": Rule("error", "PNG that cannot be read", "export it again as a plain PNG", fixed=True),
     "off-grid": Rule(
         "error",
         "not on the art-pixel grid",
         "save it as its art pixels, or enlarged by a whole factor with nearest neighbour",
+        fixed=True,
     ),
     "off-grid-pixels": Rule(
         "warning",
@@ -55,21 +69,24 @@ RULES: dict[str, Rule] = {
     "duplicate-sprite": Rule(
         "warning", "same pixels twice", "delete one, with its caption: the picture counts double in training"
     ),
-    "empty-caption": Rule("error", "empty caption", "write what is to be seen, on the first line"),
+    "empty-caption": Rule("error", "empty caption", "write what is to be seen, on the first line", fixed=True),
     "multi-line": Rule(
         "error", "text below the first line", "join it to one line: the trainer reads the first line only"
     ),
-    "bom": Rule("warning", "byte order mark", "save as UTF-8 without BOM; package leaves it out"),
-    "not-utf8": Rule("error", "caption not in UTF-8", "save it as UTF-8"),
+    "bom": Rule("warning", "byte order mark", "save as UTF-8 without BOM; package leaves it out", repairable=True),
+    "not-utf8": Rule("error", "caption not in UTF-8", "save it as UTF-8", fixed=True),
     "huge-caption": Rule(
-        "error", "caption file far too large", "a caption is one line; is it another file under this name?"
+        "error", "caption file far too large", "a caption is one line; is it another file under this name?", fixed=True
     ),
     # tokens
     "truncated": Rule(
         "error", "caption longer than training reads", "shorten it, or raise train.max_token_length (75, 150 or 225)"
     ),
     "trigger": Rule(
-        "error", "trigger missing or not first", "start the caption with the tags of validate.trigger, or change those"
+        "error",
+        "trigger missing or not first",
+        "start the caption with the tags of validate.trigger, or change those",
+        repairable=True,
     ),
     "keep-tokens": Rule(
         "warning",
@@ -80,26 +97,36 @@ RULES: dict[str, Rule] = {
         "warning",
         "list that shuffling tears apart",
         "drop the list, or join its parts without commas, or set train.shuffle_caption: false",
+        repairable=True,
     ),
     # colours against pixels
-    "hex-invalid": Rule("warning", "not a colour code", "write a hash and six hex digits, or drop it"),
+    "hex-invalid": Rule("warning", "not a colour code", "write a hash and six hex digits, or drop it", repairable=True),
     "hex-absent": Rule(
-        "warning", "code that is no colour of the sprite", "take a colour that the sprite has, or drop the code"
+        "warning",
+        "code that is no colour of the sprite",
+        "take a colour that the sprite has, or drop the code",
+        repairable=True,
     ),
     "hex-shared": Rule(
         "error",
         "one code for two features",
         "give each feature its own colour, or drop the code: the model cannot learn two things by one name",
+        repairable=True,
     ),
-    "hex-duplicate": Rule("warning", "code repeated in a list", "keep it once"),
+    "hex-duplicate": Rule("warning", "code repeated in a list", "keep it once", repairable=True),
     "hex-unexplained": Rule(
-        "warning", "code that belongs to no feature", "put it in brackets behind what has this colour, or drop it"
+        "warning",
+        "code that belongs to no feature",
+        "put it in brackets behind what has this colour, or drop it",
+        repairable=True,
     ),
-    "hex-name": Rule("warning", "word and code disagree", "correct the word or the code"),
+    "hex-name": Rule("warning", "word and code disagree", "correct the word or the code", repairable=True),
     "background": Rule("warning", "background not as captioned", "correct the caption's background colour"),
     # language
-    "spelling": Rule("warning", "likely misspelt", "correct it: each spelling is learnt as a different thing"),
-    "duplicate-tag": Rule("warning", "tag twice in one caption", "keep it once"),
+    "spelling": Rule(
+        "warning", "likely misspelt", "correct it: each spelling is learnt as a different thing", repairable=True
+    ),
+    "duplicate-tag": Rule("warning", "tag twice in one caption", "keep it once", repairable=True),
     "same-caption": Rule(
         "warning", "one caption for different sprites", "say how they differ, or the model learns their average"
     ),
@@ -114,17 +141,20 @@ RULES: dict[str, Rule] = {
         "error", "prompt longer than is read", "shorten it, or raise train.max_token_length (75, 150 or 225)"
     ),
     "prompt-caption": Rule(
-        "warning",
-        "prompt that is a caption",
-        "change a word or two, or a good picture may be a remembered one",
+        "warning", "prompt that is a caption", "change a word or two, or a good picture may be a remembered one"
     ),
     "prompt-form": Rule(
         "warning", "prompt of another form than the captions", "order and end the prompt as the captions do"
     ),
     # settings
-    "unknown-key": Rule("error", "unknown key in params.yaml", "the keys are described in params.yaml and presets/"),
+    "unknown-key": Rule(
+        "error", "unknown key in params.yaml", "the keys are described in params.yaml and presets/", fixed=True
+    ),
     "bad-value": Rule(
-        "error", "value that is not allowed", "the types and values are described in params.yaml and presets/"
+        "error",
+        "value that is not allowed",
+        "the types and values are described in params.yaml and presets/",
+        fixed=True,
     ),
     "not-checked": Rule("info", "left unchecked", "correct the errors above, then run again"),
     "resolution": Rule("error", "resolution off the grid", "set package.resolution to one of the sizes named"),
@@ -137,29 +167,15 @@ RULES: dict[str, Rule] = {
         "error",
         "base model not usable",
         "paths.base: a whole diffusers folder or one .safetensors file; README tells how to get one",
+        fixed=True,
     ),
     "regularisation": Rule(
         "error",
         "regularisation picture not usable",
         "they lie in paths.regularisation/<repeats>_<class>/, at package.resolution; an empty folder means none",
+        fixed=True,
     ),
     "disk": Rule("error", "not enough free disk", "free some, or save fewer epochs (train.save_every_n_epochs)"),
 }
-
-FIXED = frozenset(
-    {
-        "no-pairs", "missing-caption", "missing-sprite", "unsafe-name", "outside-link", "unreadable-image", "off-grid",
-        "empty-caption", "not-utf8", "huge-caption", "unknown-key", "bad-value", "base", "regularisation",
-    }
-)  # fmt: skip
-"""Rules that stay errors: no later stage can go on with what they find."""
-
-REPAIRABLE = frozenset(
-    {
-        "bom", "trigger", "shuffle-splits-list", "hex-invalid", "hex-absent", "hex-shared", "hex-duplicate",
-        "hex-unexplained", "hex-name", "spelling", "duplicate-tag",
-    }
-)  # fmt: skip
-"""Rules that `--suggest` has safe repairs for."""
 
 SEVERITIES = ("error", "warning", "info")

@@ -1,9 +1,16 @@
 """Words that are most likely misspellings of other, frequent words of the same captions."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
+
+from sprite_lora.dataset.caption import tags, words
+from sprite_lora.dataset.checks.census import Census
+from sprite_lora.dataset.checks.finding import Finding, quote
+from sprite_lora.dataset.checks.folders import Folder
+from sprite_lora.dataset.checks.pairs import Pair
 
 LEAST = 6
 """Letters. Shorter words that differ in one letter are mostly words of their own: hair, hail, pair."""
@@ -71,3 +78,22 @@ def inflected(a: str, b: str) -> bool:
     while stem < min(len(a), len(b)) and a[stem] == b[stem]:
         stem += 1
     return any(a[at:] in ENDINGS and b[at:] in ENDINGS for at in range(4, stem + 1))
+
+
+def check_spelling(
+    pairs: list[Pair], captions: Folder, corrections: dict[str, str], census: Census
+) -> Iterator[Finding]:
+    """Every caption that holds one of the misspelt words, with the tag that it stands in.
+
+    `corrections`: misspelt word to what it should be, from `misspelt`.
+    """
+    if not corrections:
+        return
+    for pair in pairs:
+        if pair.caption is None:
+            continue
+        for word in sorted(set(words(pair.caption)) & corrections.keys()):
+            tag = next((tag for tag in tags(pair.caption) if word in words(tag)), word)
+            right = corrections[word]
+            message = f"{quote(word)} in {quote(tag, 60)}: {quote(right)} is what {census.words[right]} captions say"
+            yield Finding("spelling", captions.shown(pair.stem), message)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,7 @@ from numpy.typing import NDArray
 from sprite_lora.art.colour import RGB
 from sprite_lora.art.sprite import Pixels, composite, grid_factor, open_sprite, pack, snap
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.dataset.checks.finding import Found
-from sprite_lora.dataset.checks.limits import Gate
+from sprite_lora.dataset.checks.finding import Finding, shown
 
 OFF_GRID_LIMIT = 0.01
 """Share of a file's pixels off their cell's colour from which on the art is on another grid, not just touched up."""
@@ -22,8 +22,8 @@ DIGEST = 16
 
 
 @dataclass(frozen=True)
-class Picture:
-    """What the other rules ask of a sprite."""
+class Sprite:
+    """A sprite's pixels as the rules see them."""
 
     digest: bytes
     cells: Pixels
@@ -43,34 +43,42 @@ class Picture:
         return [(_rgb(int(codes[at])), float(counts[at] / counts.sum())) for at in order]
 
     @cached_property
-    def border_codes(self) -> NDArray[np.uint32]:
+    def border_colours(self) -> NDArray[np.uint32]:
         """The border's colours as 0xrrggbb, sorted."""
         return np.sort(pack(np.array([rgb for rgb, _ in self.border], dtype=np.uint8)))
 
 
-def check_picture(path: Path, shown: str, gate: Gate, found: list[Found]) -> Picture | None:
-    """Read a sprite, note what is wrong with it; None where it is no picture on the grid."""
+class CheckedSprite(NamedTuple):
+    """A sprite file's pixels, and what is wrong with the file."""
+
+    sprite: Sprite | None
+    """None where it cannot be read or is not on the grid."""
+    findings: list[Finding]
+
+
+def check_sprite(path: Path, art_pixels: int, background: RGB) -> CheckedSprite:
+    """Read a sprite of `art_pixels` x `art_pixels` cells; transparent pixels are laid on `background`."""
+    file = shown(path)
     try:
         image = open_sprite(path)
     except SpriteLoraError as error:
-        found.append(Found("unreadable-image", shown, str(error.args[0]).removeprefix(f"{path}: ")))
-        return None
+        message = str(error.args[0]).removeprefix(f"{path}: ")
+        return CheckedSprite(None, [Finding("unreadable-image", file, message)])
     width, height = image.size
-    side = gate.art_pixels
-    if grid_factor(width, height, side) is None:
-        found.append(Found("off-grid", shown, _no_factor(width, height, side)))
-        return None
+    if grid_factor(width, height, art_pixels) is None:
+        return CheckedSprite(None, [Finding("off-grid", file, _no_factor(width, height, art_pixels))])
+    findings = []
     if image.mode == "RGBA" and (clear := int((np.asarray(image)[..., 3] < 255).sum())):
-        found.append(Found("transparent", shown, f"{clear} of {width * height} pixels are not opaque"))
-    snapped = snap(composite(image, gate.background), side)
+        findings.append(Finding("transparent", file, f"{clear} of {width * height} pixels are not opaque"))
+    snapped = snap(composite(image, background), art_pixels)
     if snapped.off_grid:
         share = f"{snapped.off_grid} of {snapped.pixels} pixels differ from their cell's colour ({snapped.share:.2%})"
         if snapped.share >= OFF_GRID_LIMIT:
-            found.append(Found("off-grid", shown, f"{share}: no {side}x{side} art enlarged by a whole factor"))
-            return None
-        found.append(Found("off-grid-pixels", shown, share))
-    colours = np.unique(pack(snapped.cells))
-    return Picture(blake2b(snapped.cells.tobytes(), digest_size=DIGEST).digest(), snapped.cells, colours)
+            message = f"{share}: no {art_pixels}x{art_pixels} art enlarged by a whole factor"
+            return CheckedSprite(None, [*findings, Finding("off-grid", file, message)])
+        findings.append(Finding("off-grid-pixels", file, share))
+    digest = blake2b(snapped.cells.tobytes(), digest_size=DIGEST).digest()
+    return CheckedSprite(Sprite(digest, snapped.cells, np.unique(pack(snapped.cells))), findings)
 
 
 def _rgb(code: int) -> RGB:

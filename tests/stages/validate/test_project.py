@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from small_set import sprite
 
 
 def rules(project):
@@ -213,11 +214,11 @@ def test_all_mistakes_in_one_pass(project):
     assert len(captions) == 7, "as far as captions are readable"
 
 
-def test_warnings_and_hints(project, draw, describe):
+def test_warnings_and_hints(project):
     first = project.text("lad_000").strip()
-    project.write("lad_010", first + "\n", draw((248, 152, 192), 50))
-    project.write("lad_011", "pixel art, 24x24, blue hair", draw((1, 2, 3), 0))
-    project.write("lad_012", "pixel art, 24x24, pink hair", draw((1, 2, 3), 0))
+    project.write("lad_010", first + "\n", sprite((248, 152, 192), 50))
+    project.write("lad_011", "pixel art, 24x24, blue hair", sprite((1, 2, 3), 0))
+    project.write("lad_012", "pixel art, 24x24, pink hair", sprite((1, 2, 3), 0))
     done = project.validate()
     assert done.returncode == 0
     cases = {case["rule"]: case for case in project.report()["findings"]}
@@ -232,8 +233,8 @@ def test_warnings_and_hints(project, draw, describe):
     assert counts["same-caption"] == {"severity": "warning", "findings": 1, "files": 1}
 
 
-def test_severity_is_the_users(project, draw):
-    project.write("lad_011", "pixel art, 24x24, blue hair", draw((56, 104, 216), 0))
+def test_severity_is_the_users(project):
+    project.write("lad_011", "pixel art, 24x24, blue hair", sprite((56, 104, 216), 0))
     assert project.validate().returncode == 0
     project.edit(validate__severity={"duplicate-sprite": "error"})
     assert project.validate().returncode == 1
@@ -291,8 +292,8 @@ def test_cases_are_few_unless_all_are_asked_for(project):
     assert full.stdout.count("captions/lad_") == 8
 
 
-def test_reports_have_no_clock_and_no_order_of_chance(project, draw):
-    project.write("lad_010", "pixel art, x, x", draw((9, 9, 9), 1))
+def test_reports_have_no_clock_and_no_order_of_chance(project):
+    project.write("lad_010", "pixel art, x, x", sprite((9, 9, 9), 1))
     project.validate()
     first = (project.root / "reports/validate.json").read_bytes()
     for seed in ("1", "2"):

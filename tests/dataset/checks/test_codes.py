@@ -4,21 +4,29 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 from places import SHARED
+from small_set import sprite
 
 from sprite_lora.art.colour import parse_hex
-from sprite_lora.dataset.checks.codes import check_codes, check_colours, disagree, has_colour
-from sprite_lora.dataset.checks.limits import Gate
-from sprite_lora.dataset.checks.sprites import check_picture
-from sprite_lora.dataset.checks.words import read_caption
+from sprite_lora.dataset.checks.caption_rule import Caption
+from sprite_lora.dataset.checks.captions import check_caption, read_caption
+from sprite_lora.dataset.checks.codes import CODE_RULES, disagree, has_colour
+from sprite_lora.dataset.checks.sprites import check_sprite
+
+WHITE = (255, 255, 255)
 
 
 @pytest.fixture
-def picture(tmp_path, gate, draw):
-    from PIL import Image
+def green(tmp_path):
+    """The sprite of a face on green."""
+    Image.fromarray(sprite((48, 148, 72), 0)).save(tmp_path / "a.png")
+    return check_sprite(tmp_path / "a.png", 24, WHITE).sprite
 
-    Image.fromarray(draw((48, 148, 72), 0)).save(tmp_path / "a.png")
-    return check_picture(tmp_path / "a.png", "a.png", gate, [])
+
+def broken(caption):
+    """Ids of the rules that a caption breaks, once for each case."""
+    return [rule for rule, find in CODE_RULES.items() for _ in find(caption)]
 
 
 @pytest.mark.parametrize(
@@ -38,16 +46,13 @@ def picture(tmp_path, gate, draw):
         ("no codes", []),
     ],
 )
-def test_codes(caption, rules):
-    found = []
-    check_codes(caption, "a.txt", found)
-    assert [case.rule for case in found] == rules
+def test_codes(caption, rules, settings):
+    assert broken(Caption(caption, settings)) == rules
 
 
-def test_shared_names_both_features():
-    found = []
-    check_codes("pink hair (#aaaaaa), solid background (#aaaaaa)", "a.txt", found)
-    assert found[0].message == '#aaaaaa is said of "pink hair" and of "solid background"'
+def test_shared_names_both_features(settings):
+    (message,) = CODE_RULES["hex-shared"](Caption("pink hair (#aaaaaa), solid background (#aaaaaa)", settings))
+    assert message == '#aaaaaa is said of "pink hair" and of "solid background"'
 
 
 @pytest.mark.parametrize(
@@ -69,29 +74,30 @@ def test_shared_names_both_features():
         ("purple or green eyes (#309448)", []),
     ],
 )
-def test_against_pixels(caption, rules, picture):
-    found = []
-    check_colours(caption, check_codes(caption, "a.txt", []), picture, 0, "a.txt", found)
-    assert [case.rule for case in found] == rules
+def test_against_pixels(caption, rules, green, settings):
+    assert broken(Caption(caption, settings, green)) == rules
 
 
-def test_absent_names_the_nearest_and_counts_occurrences(picture):
-    found = []
-    check_colours("skin (#f0c09d), #f0c09d", check_codes("skin (#f0c09d)", "", []), picture, 0, "a.txt", found)
-    assert 'of "skin"' in found[0].message
-    assert "nearest is #f0c09c" in found[0].message
-    assert len({case.message for case in found}) == 2
+def test_absent_names_the_nearest_and_counts_occurrences(green, settings):
+    messages = list(CODE_RULES["hex-absent"](Caption("skin (#f0c09d), #f0c09d", settings, green)))
+    assert 'of "skin"' in messages[0]
+    assert "nearest is #f0c09c" in messages[0]
+    assert len(set(messages)) == 2
+
+
+def test_without_a_sprite_nothing_is_held_against_pixels(settings):
+    assert broken(Caption("purple eyes (#309448), pink background", settings)) == []
 
 
 @pytest.mark.parametrize(
     ("code", "tolerance", "there"), [("#f0c09c", 0, True), ("#f0c29a", 1, False), ("#f0c29a", 2, True)]
 )
-def test_tolerance_is_levels_per_channel(picture, code, tolerance, there):
-    assert has_colour(picture.colours, code, tolerance) is there
+def test_tolerance_is_levels_per_channel(green, code, tolerance, there):
+    assert has_colour(green.colours, code, tolerance) is there
 
 
-def test_border_leaves_the_shoulders_out(picture):
-    assert picture.border == [((48, 148, 72), 1.0)]
+def test_border_leaves_the_shoulders_out(green):
+    assert green.border == [((48, 148, 72), 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -143,21 +149,20 @@ background` too. A count that keeps one code per phrase misses it (198 and 69, 1
 
 
 @pytest.fixture(scope="module")
-def real_pictures():
+def real_sprites():
     if not (SHARED / "real/images").is_dir():
         pytest.skip("../shared/real is not here")
-    gate = Gate(24, (255, 255, 255), (), 0, None, None, None)
     paths = sorted((SHARED / "real/images").glob("*.png"))
-    return {path.stem: check_picture(path, path.name, gate, []) for path in paths}
+    return {path.stem: check_sprite(path, 24, WHITE).sprite for path in paths}
 
 
 @pytest.mark.parametrize("version", TABLE)
-def test_real_captions(version, clip, real_pictures):
-    found, texts = [], []
-    for stem, picture in real_pictures.items():
-        texts.append(read_caption(SHARED / "real/captions" / version / f"{stem}.txt", stem, found))
-        check_colours(texts[-1], check_codes(texts[-1], stem, found), picture, 0, stem, found)
-    counts = clip.counts(texts)
+def test_real_captions(version, clip, settings, real_sprites):
+    found, counts = [], []
+    for stem, real in real_sprites.items():
+        caption = Caption(read_caption(SHARED / "real/captions" / version / f"{stem}.txt").text, settings, real, clip)
+        found += check_caption(caption, stem)
+        counts.append(caption.tokens)
     absent = [case.file for case in found if case.rule == "hex-absent"]
     shared = [case for case in found if case.rule == "hex-shared"]
     collisions = [case for case in shared if COLLISION.search(case.message)]
@@ -169,13 +174,12 @@ def test_real_captions(version, clip, real_pictures):
     assert counted == TABLE[version]
 
 
-def test_pixels_of_real_sprites_are_exact(gate):
+def test_pixels_of_real_sprites_are_exact():
     if not (SHARED / "real/images").is_dir():
         pytest.skip("../shared/real is not here")
     stray = {"lady_012_parasite": 1, "lady_030_grass": 43, "lady_031_paprika": 43}
     for path in [SHARED / f"real/images/{stem}.png" for stem in (*stray, "lad_001_carbon", "lady_000_lemon")]:
-        found = []
-        picture = check_picture(path, path.stem, gate, found)
-        assert np.shape(picture.cells) == (24, 24, 3)
+        real, found = check_sprite(path, 24, WHITE)
+        assert np.shape(real.cells) == (24, 24, 3)
         expected = [f"{stray[path.stem]} of 331776 pixels"] if path.stem in stray else []
         assert [case.message[: len(expected[0])] for case in found if case.rule == "off-grid-pixels"] == expected

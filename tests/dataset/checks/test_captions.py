@@ -1,20 +1,21 @@
-"""The rules on a caption's text, each with a case that breaks it and one next to it that does not."""
+"""The rules on a caption's tags and tokens, each with a case that breaks it and one next to it that does not."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sprite_lora.dataset.checks.caption_rule import Caption
+from sprite_lora.dataset.checks.captions import (
+    HUGE,
+    check_caption,
+    cut_off,
+    lists,
+    read_caption,
+    smallest_length,
+)
 from sprite_lora.dataset.checks.finding import quote
-from sprite_lora.dataset.checks.limits import Gate, holding
-from sprite_lora.dataset.checks.words import HUGE, check_words, read_caption, too_long, torn_lists
-
-GATE = Gate(24, (255, 255, 255), ("pixel art", "24x24"), 0, 75, True, None)
-
-
-def read(tmp_path, content):
-    found = []
-    (tmp_path / "a.txt").write_bytes(content)
-    return read_caption(tmp_path / "a.txt", "a.txt", found), [case.rule for case in found]
 
 
 @pytest.mark.parametrize(
@@ -35,16 +36,21 @@ def read(tmp_path, content):
     ],
 )
 def test_reading(tmp_path, content, caption, rules):
-    assert read(tmp_path, content) == (caption, rules)
+    path = tmp_path / "a.txt"
+    path.write_bytes(content)
+    text, findings = read_caption(path)
+    assert text == caption
+    assert [case.rule for case in findings] == rules
+    assert all(case.file == path.as_posix() for case in findings)
 
 
 def test_a_hundred_megabytes_are_not_read(tmp_path):
     with (tmp_path / "a.txt").open("wb") as file:
         file.truncate(100 * 2**20)
-    found = []
-    assert read_caption(tmp_path / "a.txt", "a.txt", found) is None
-    assert [case.rule for case in found] == ["huge-caption"]
-    assert len(found[0].message) < 400
+    text, findings = read_caption(tmp_path / "a.txt")
+    assert text is None
+    assert [case.rule for case in findings] == ["huge-caption"]
+    assert len(findings[0].message) < 400
 
 
 @pytest.mark.parametrize(
@@ -65,31 +71,28 @@ def test_a_hundred_megabytes_are_not_read(tmp_path):
         ("pixel art, 24x24, hat (red, gold", []),
     ],
 )
-def test_words(caption, rules):
-    found = []
-    check_words(caption, "a.txt", GATE, found)
-    assert [case.rule for case in found] == rules
+def test_tags(caption, rules, settings):
+    found = [case.rule for case in check_caption(Caption(caption, settings), "a.txt")]
+    assert [rule for rule in found if not rule.startswith("hex-")] == rules
 
 
-def test_messages_quote_the_words():
-    found = []
-    check_words("red hair, 24x24, hat (gold, white)", "a.txt", GATE, found)
-    assert 'lacks "pixel art"' in found[0].message
-    assert '"red hair, 24x24"' in found[0].message
-    assert '"hat (gold, white)" would be 2 separate tags' in found[1].message
+def test_messages_quote_the_words(settings):
+    missing, split = check_caption(Caption("red hair, 24x24, hat (gold, white)", settings), "a.txt")
+    assert 'lacks "pixel art"' in missing.message
+    assert '"red hair, 24x24"' in missing.message
+    assert '"hat (gold, white)" would be 2 separate tags' in split.message
+    assert missing.file == split.file == "a.txt"
 
 
-def test_unshuffled_lists_may_stay():
-    found = []
-    check_words("pixel art, 24x24, #aaaaaa, #bbbbbb", "a.txt", Gate(24, (0, 0, 0), (), 0, 75, False, None), found)
-    assert found == []
+def test_unshuffled_lists_may_stay(settings):
+    caption = Caption("pixel art, 24x24, hat (gold, white)", replace(settings, shuffle_caption=False))
+    assert list(check_caption(caption, "a.txt")) == []
 
 
 @given(st.lists(st.sampled_from(["a", "(b", "c)", "#aaaaaa", "palette: #aaaaaa", "(d)"]), max_size=12))
-def test_torn_lists_are_runs_of_the_tags(parts):
-    torn = torn_lists(parts)
+def test_lists_are_runs_of_the_tags(parts):
     at = 0
-    for run in torn:
+    for run in lists(parts):
         assert len(run) > 1
         while parts[at : at + len(run)] != run:
             at += 1
@@ -97,24 +100,17 @@ def test_torn_lists_are_runs_of_the_tags(parts):
     assert at <= len(parts)
 
 
-def test_truncated_says_what_is_lost_and_what_would_hold_it(clip):
-    caption = "pixel art, 24x24, " + ", ".join(f"red hair {number}" for number in range(30))
-    tokens = clip.count(caption)
-    message = too_long(caption, tokens, clip, 75)
-    assert message.startswith(f"{tokens} tokens, 75 are read")
+def test_truncated_says_what_is_lost_and_what_would_hold_it(clip, settings):
+    text = "pixel art, 24x24, " + ", ".join(f"red hair {number}" for number in range(30))
+    caption = Caption(text, settings, tokenizer=clip)
+    assert caption.tokens == clip.count(text)
+    (message,) = cut_off(caption)
+    assert message.startswith(f"{caption.tokens} tokens, 75 are read")
     assert message.endswith("max_token_length 150 would hold it")
-    assert quote(clip.cut(caption, 75)[1]) in message
-    assert too_long(caption, tokens, clip, 150) is None
+    assert quote(clip.cut(text, 75)[1]) in message
+    assert list(cut_off(replace(caption, settings=replace(settings, max_token_length=150)))) == []
 
 
 @pytest.mark.parametrize(("tokens", "length"), [(75, 75), (76, 150), (150, 150), (225, 225), (226, None)])
 def test_the_smallest_length_that_holds(tokens, length):
-    assert holding(tokens) == length
-
-
-@given(st.text(max_size=400))
-def test_quotes_are_one_short_printable_line(text):
-    shown = quote(text)
-    assert shown.isprintable()
-    if len(text) <= 120 and text.isprintable():
-        assert shown == f'"{text}"'
+    assert smallest_length(tokens) == length

@@ -1,0 +1,51 @@
+"""Whether a LoRA can be trained on a base model, from its files' names and headers: no weight is read."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.dataset.checks.finding import Finding
+from sprite_lora.dataset.tokens import ClipTokenizer, load_tokenizer
+from sprite_lora.lora.size import PICKLES, lora_targets
+
+PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+"""Folders of a diffusers model."""
+
+
+class CheckedBase(NamedTuple):
+    """A base model's tokenizer, and what is wrong with the base."""
+
+    tokenizer: ClipTokenizer | None
+    """None where the base cannot be loaded."""
+    findings: list[Finding]
+
+
+def check_base(base: Path, place: str) -> CheckedBase:
+    """Check a diffusers folder or .safetensors file. `place`: what the finding names, `params.yaml:12` for instance."""
+    problem = _problem(base)
+    if not problem:
+        try:
+            lora_targets(base)
+            return CheckedBase(load_tokenizer(base), [])
+        except SpriteLoraError as error:
+            problem = str(error.args[0])
+    return CheckedBase(None, [Finding("base", place, problem)])
+
+
+def _problem(base: Path) -> str | None:
+    if not base.exists():
+        return f"paths.base {base} does not exist"
+    if base.is_file():
+        if base.suffix in PICKLES:
+            return f"{base} is a pickle, which can run any code when loaded; convert it to .safetensors"
+        return None if base.suffix == ".safetensors" else f"{base} is no .safetensors file"
+    index = base / "model_index.json"
+    if not index.is_file():
+        return f"{base} is a folder without model_index.json, so no diffusers model"
+    try:
+        json.loads(index.read_text(encoding="utf-8"))
+    except ValueError as error:
+        return f"{index} is not JSON: {error}"
+    missing = [part for part in PARTS if not (base / part).is_dir()]
+    return f"{base} lacks {', '.join(f'{part}/' for part in missing)}" if missing else None

@@ -1,0 +1,29 @@
+"""A few sprites with captions, the settings that the default params make, and CLIP's tokenizer."""
+
+import pytest
+from places import ROOT
+from small_set import SmallSet
+
+from sprite_lora.dataset.checks.caption_rule import CheckSettings
+from sprite_lora.dataset.tokens import load_tokenizer
+
+
+@pytest.fixture
+def small_set(tmp_path):
+    """Eight clean pairs."""
+    made = SmallSet(tmp_path)
+    made.fill()
+    return made
+
+
+@pytest.fixture(scope="session")
+def clip():
+    return load_tokenizer(ROOT / "models/nano")
+
+
+@pytest.fixture(scope="session")
+def settings():
+    return CheckSettings(
+        art_pixels=24, background=(255, 255, 255), trigger=("pixel art", "24x24"), hex_tolerance=0,
+        max_token_length=75, shuffle_caption=True, base=ROOT / "models/nano",
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""Which files of a folder are taken, and what is wrong with the others."""
+
+import numpy as np
+from PIL import Image
+
+from sprite_lora.dataset.checks.folders import check_pairing, check_regularisation, list_folder
+
+
+def test_names(small_set):
+    names = ["a\nb", " a", "con", "A", "a", "ok", "b\udcff"]
+    for name in names:
+        small_set.write(name, "x")
+    folder, found = list_folder(small_set.root / "captions", ".txt")
+    assert {"ok", "a", "A"} <= folder.stems
+    assert not {"a\nb", " a", "con"} & folder.stems
+    assert {case.rule for case in found} == {"unsafe-name"}
+    for case in found:
+        assert case.file.encode(), "writable as UTF-8"
+        assert case.message.isprintable()
+    assert any("differ only in case" in case.message for case in found)
+
+
+def test_links(small_set):
+    (small_set.root / "out.txt").write_text("x")
+    folder = small_set.root / "captions"
+    (folder / "out.txt").symlink_to(small_set.root / "out.txt")
+    (folder / "in.txt").symlink_to("lad_000.txt")
+    (folder / "up.txt").symlink_to("../captions/lad_000.txt")
+    (folder / "dangling.txt").symlink_to("nowhere")
+    (folder / "loop.txt").symlink_to("loop.txt")
+    listed, found = list_folder(folder, ".txt")
+    stems = listed.stems
+    assert {"in", "up"} <= stems
+    assert not {"out", "dangling", "loop"} & stems
+    assert sorted((case.rule, case.file.rpartition("/")[2]) for case in found) == [
+        ("ignored-file", "dangling.txt"),
+        ("ignored-file", "loop.txt"),
+        ("outside-link", "out.txt"),
+    ]
+
+
+def test_pairing(small_set):
+    small_set.write("only_text", "x")
+    small_set.write("only_pixels", pixels=np.zeros((24, 24, 3), dtype=np.uint8))
+    (small_set.root / "data/photo.jpg").write_bytes(b"")
+    (small_set.root / "data/more").mkdir()
+    (small_set.root / "data/.hidden").write_bytes(b"")
+    sprites, ignored = list_folder(small_set.root / "data", ".png")
+    captions, none = list_folder(small_set.root / "captions", ".txt")
+    found = [*ignored, *none, *check_pairing(sprites, captions)]
+    assert sorted((case.rule, case.file.rpartition("/")[2]) for case in found) == [
+        ("ignored-file", "more"),
+        ("ignored-file", "photo.jpg"),
+        ("missing-caption", "only_pixels.png"),
+        ("missing-sprite", "only_text.txt"),
+    ]
+
+
+def test_a_folder_that_is_missing(tmp_path):
+    folder, (case,) = list_folder(tmp_path / "none", ".png")
+    assert (folder.stems, case.rule) == (frozenset(), "no-pairs")
+
+
+def test_regularisation(tmp_path):
+    kept = tmp_path / "2_person"
+    kept.mkdir()
+    for name, side in (("a", 64), ("b", 32)):
+        Image.new("RGB", (side, side)).save(kept / f"{name}.png")
+    (kept / "c.jpg").write_bytes(b"")
+    pictures, found = check_regularisation(tmp_path, 64, "params.yaml:3")
+    assert [picture.repeats for picture in pictures] == [2, 2, 2]
+    assert [(case.file, case.message) for case in found] == [
+        ((kept / "b.png").as_posix(), "32x32 pixels; training is at 64x64"),
+        ((kept / "c.jpg").as_posix(), "cannot be read: UnidentifiedImageError"),
+    ]
+
+
+def test_regularisation_in_no_such_folder(tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    for folder in (tmp_path, tmp_path / "none"):
+        pictures, (case,) = check_regularisation(folder, 64, "params.yaml:3")
+        assert pictures is None
+        assert (case.rule, case.file) == ("regularisation", "params.yaml:3")
