@@ -1,7 +1,7 @@
 """What the program knows of a family of base models. No torch here until a model is loaded.
 
-`Family` is Stable Diffusion with one text encoder; each family is a subclass in its own module of `families/`, beside
-a folder of its name with the configs of the published architecture.
+`Family` is Stable Diffusion with one text encoder; each family is a subclass in its own module of `families/`. Where it
+is taken as a single file too, a folder of its name lies beside it, with the configs of the published architecture.
 """
 
 from collections.abc import Mapping, Set
@@ -50,8 +50,8 @@ class Family:
     stated_names: ClassVar[tuple[str, ...]] = ()
     """Other names, lower case, that trainers state: `ss_base_model_version`, `modelspec.architecture` to its slash."""
 
-    file_mark: ClassVar[str]
-    """A key that only its single files in the original layout have."""
+    file_mark: ClassVar[str] = ""
+    """A key that only its single files in the original layout have; empty: it is taken as a diffusers folder alone."""
     file_text: ClassVar[str] = "cond_stage_model."
     """How the names of the text encoders' tensors begin in such a file."""
     text_encoders: ClassVar[tuple[TextEncoder, ...]] = (TextEncoder("text_encoder", "CLIPTextModel", "lora_te"),)
