@@ -15,7 +15,7 @@ def concerned(project) -> set[str]:
     ("change", "stages"),
     [
         ({"train__learning_rate": 0.5}, {"validate", "train"}),
-        ({"train__network_dim": 8}, {"validate", "package", "train"}),
+        ({"train__network_dim": 8}, {"validate", "train"}),
         ({"sample__steps": 3}, {"validate", "sample"}),
         ({"package__num_repeats": 2}, {"validate", "package"}),
         ({"finish__enlarge": [4]}, {"validate", "finish"}),
