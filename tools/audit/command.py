@@ -19,7 +19,9 @@ from tools.audit.walk import walk
 
 @click.command(help=__doc__)
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--listing", "listings", metavar="FILE.csv", multiple=True, type=click.Path(path_type=Path))
+@click.option(
+    "--listing", "listings", metavar="FILE.csv", multiple=True, type=click.Path(path_type=Path), help="A bare listing."
+)
 @click.option("--json", "as_json", is_flag=True, help="A JSON object in place of tables.")
 def command(paths: tuple[Path, ...], listings: tuple[Path, ...], as_json: bool) -> None:
     if not paths and not listings:

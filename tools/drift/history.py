@@ -114,7 +114,7 @@ def read_history(path: Path, content: Any) -> History:
         return History.model_validate(content)
     except ValidationError as error:
         listed = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise SpriteLoraError(f"{path}: {listed}", "the fields are described in stages/drift/history.py") from None
+        raise SpriteLoraError(f"{path}: {listed}", "the fields are described in tools/drift/history.py") from None
 
 
 def facts(history: History, path: Path, captions: Path | None) -> RunFacts:
