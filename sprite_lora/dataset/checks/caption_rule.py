@@ -52,7 +52,9 @@ class Caption:
     @cached_property
     def bare_codes(self) -> dict[str, int]:
         """The colour codes outside of features, with how often each occurs."""
-        codes = Counter(hex_codes(self.text)) if "#" in self.text else Counter()
+        if "#" not in self.text:
+            return {}
+        codes = Counter(hex_codes(self.text))
         codes.subtract(feature.code for feature in self.features)
         return {code: count for code, count in codes.items() if count > 0}
 

@@ -84,6 +84,8 @@ def missing_trigger(caption: Caption) -> Iterator[str]:
 
 def repeated_tags(caption: Caption) -> Iterator[str]:
     """A tag stands more than once. Colour codes alone are not counted here."""
+    if len(set(caption.tags)) == len(caption.tags):
+        return
     for tag, count in Counter(caption.tags).items():
         if count > 1 and not HEX_CODE.fullmatch(tag):
             yield f"{quote(tag)} stands {count} times"

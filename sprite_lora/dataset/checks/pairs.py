@@ -12,11 +12,11 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from sprite_lora.dataset.checks.caption_rule import Caption, CheckSettings
-from sprite_lora.dataset.checks.captions import check_caption, read_caption
+from sprite_lora.dataset.checks.captions import ReadCaption, check_caption, read_caption
 from sprite_lora.dataset.checks.census import Census
-from sprite_lora.dataset.checks.finding import Finding, shown
+from sprite_lora.dataset.checks.finding import Finding
 from sprite_lora.dataset.checks.folders import Folder
-from sprite_lora.dataset.checks.sprites import check_sprite
+from sprite_lora.dataset.checks.sprites import CheckedSprite, Sprite, check_sprite
 from sprite_lora.dataset.tokens import ClipTokenizer, load_tokenizer
 
 CHUNK = 256
@@ -42,13 +42,6 @@ class Pair:
     colours: int
     background: int
     """Commonest border colour as 0xrrggbb; -1 where the sprite cannot be read."""
-
-
-class CheckedPair(NamedTuple):
-    """One pair, and what is wrong with it."""
-
-    pair: Pair
-    findings: list[Finding]
 
 
 class CheckedChunk(NamedTuple):
@@ -133,40 +126,30 @@ def _check(chunk: list[Files]) -> CheckedChunk:
 def check_chunk(
     sprites: Folder, captions: Folder, settings: CheckSettings, tokenizer: ClipTokenizer | None, chunk: list[Files]
 ) -> CheckedChunk:
-    """`check_pair` of each, and their census."""
-    pairs, findings, census = [], [], Census()
-    for files in chunk:
-        sprite = sprites.file(files.stem) if files.sprite else None
-        caption = captions.file(files.stem) if files.caption else None
-        pair, found = check_pair(files.stem, sprite, caption, settings, tokenizer)
-        pairs.append(pair)
-        findings += found
-        if pair.caption is not None:
-            census.add(pair.caption)
-    return CheckedChunk(pairs, findings, census)
+    """Every rule that looks at one pair alone. A missing half is no finding here."""
+    checked = CheckedChunk([], [], Census())
+    # First all sprites, then all captions: a third faster than in turn, since each kind of work keeps its code and
+    # tables in the core's caches.
+    checked_sprites = [
+        check_sprite(sprites.file(files.stem), settings.art_pixels, settings.background)
+        if files.sprite
+        else CheckedSprite(None, [])
+        for files in chunk
+    ]
+    for files, (sprite, sprite_findings) in zip(chunk, checked_sprites, strict=True):
+        text, caption_findings = read_caption(captions.file(files.stem)) if files.caption else ReadCaption(None, [])
+        checked.findings.extend((*sprite_findings, *caption_findings))
+        caption = Caption(text, settings, sprite, tokenizer) if text else None
+        if caption:
+            checked.findings.extend(check_caption(caption, captions.shown(files.stem)))
+            checked.census.add(caption.text)
+        checked.pairs.append(_kept(files.stem, sprite, caption))
+    return checked
 
 
-def check_pair(
-    stem: str,
-    sprite_file: Path | None,
-    caption_file: Path | None,
-    settings: CheckSettings,
-    tokenizer: ClipTokenizer | None,
-) -> CheckedPair:
-    """Every rule that looks at one pair alone. A file that is None is missing, which is no finding here."""
-    sprite, text, tokens, findings = None, None, None, []
-    if sprite_file:
-        sprite, found = check_sprite(sprite_file, settings.art_pixels, settings.background)
-        findings += found
-    if caption_file:
-        text, found = read_caption(caption_file)
-        findings += found
-        if text:
-            caption = Caption(text, settings, sprite, tokenizer)
-            findings += check_caption(caption, shown(caption_file))
-            tokens = caption.tokens
+def _kept(stem: str, sprite: Sprite | None, caption: Caption | None) -> Pair:
+    text, tokens = (caption.text, caption.tokens) if caption else (None, None)
     if not sprite:
-        return CheckedPair(Pair(stem, text, None, tokens, 0, -1), findings)
+        return Pair(stem, text, None, tokens, 0, -1)
     red, green, blue = sprite.border[0][0]
-    pair = Pair(stem, text, sprite.digest, tokens, len(sprite.colours), red << 16 | green << 8 | blue)
-    return CheckedPair(pair, findings)
+    return Pair(stem, text, sprite.digest, tokens, len(sprite.colours), red << 16 | green << 8 | blue)
