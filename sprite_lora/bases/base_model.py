@@ -2,31 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from sprite_lora.bases.family import Family
+from sprite_lora.bases.parts import Parts
 from sprite_lora.bases.registry import family_of
 from sprite_lora.bases.text import Encoded
-from sprite_lora.dataset.tokens import ClipTokenizer
 
 
 @dataclass(frozen=True)
-class BaseModel:
-    """A Stable Diffusion model in parts, frozen: LoRA networks hook into it and never change its weights."""
+class BaseModel(Parts):
+    """A Stable Diffusion model, frozen: LoRA networks hook into it and never change its weights."""
 
     family: Family
-    tokenizer: ClipTokenizer
-    text_encoders: list[Any]
-    """As `family.text_encoders` names them."""
-    unet: Any
-    """UNet2DConditionModel."""
-    vae: Any
-    """AutoencoderKL, always float32: SDXL's overflows in float16."""
-    scheduler: dict[str, Any]
-    """The scheduler's config: betas and prediction type."""
 
     @property
     def latent_scale(self) -> float:
@@ -59,7 +49,8 @@ def load_base(path: Path, dtype: torch.dtype = torch.float32, device: torch.devi
     original Stable Diffusion layout. Raises SpriteLoraError for anything else, pickled weights among it.
     """
     family = family_of(path)
-    base = family.load_folder(path, dtype) if path.is_dir() else family.load_file(path, dtype)
+    parts = family.load_folder(path, dtype) if path.is_dir() else family.load_file(path, dtype)
+    base = BaseModel(**vars(parts), family=family)
     for part in (*base.text_encoders, base.unet, base.vae):
         part.requires_grad_(False)
         part.eval()

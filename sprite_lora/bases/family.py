@@ -16,7 +16,7 @@ from sprite_lora.dataset.tokens import load_tokenizer
 if TYPE_CHECKING:
     import torch
 
-    from sprite_lora.bases.base_model import BaseModel
+    from sprite_lora.bases.parts import Parts
 
 CONFIGS = Path(__file__).parent / "families"
 """Configs of the published architectures, a folder per family, for base models of one file: they hold weights alone."""
@@ -97,17 +97,15 @@ class Family:
             "modelspec.implementation": "diffusers",
         }
 
-    def load_folder(self, folder: Path, dtype: "torch.dtype") -> "BaseModel":
+    def load_folder(self, folder: Path, dtype: "torch.dtype") -> "Parts":
         """Load a diffusers folder. Raises SpriteLoraError where a part is missing or is not whole."""
         import torch
         import transformers
         from diffusers import AutoencoderKL, UNet2DConditionModel
 
         from sprite_lora.bases import parts
-        from sprite_lora.bases.base_model import BaseModel
 
-        return BaseModel(
-            family=self,
+        return parts.Parts(
             text_encoders=[
                 parts.from_folder(getattr(transformers, encoder.kind), folder, encoder.folder, dtype)
                 for encoder in self.text_encoders
@@ -118,7 +116,7 @@ class Family:
             scheduler=parts.scheduler_config(folder / "scheduler"),
         )
 
-    def load_file(self, path: Path, dtype: "torch.dtype", configs: Path = CONFIGS) -> "BaseModel":
+    def load_file(self, path: Path, dtype: "torch.dtype", configs: Path = CONFIGS) -> "Parts":
         """Load one .safetensors file in the original layout; `configs` holds a folder of configs per family."""
         import torch
         import transformers
@@ -126,11 +124,9 @@ class Family:
         from safetensors.torch import load_file as load_tensors
 
         from sprite_lora.bases import parts
-        from sprite_lora.bases.base_model import BaseModel
 
         tensors, config = load_tensors(path), configs / self.name
-        return BaseModel(
-            family=self,
+        return parts.Parts(
             text_encoders=[
                 parts.text_encoder(
                     getattr(transformers, encoder.kind), tensors, config / encoder.folder, dtype, encoder.open_clip
@@ -143,9 +139,7 @@ class Family:
             scheduler=parts.scheduler_config(config / "scheduler"),
         )
 
-    def encode(
-        self, base: "BaseModel", texts: list[str], max_token_length: int, clip_skip: int | None = None
-    ) -> Encoded:
+    def encode(self, base: "Parts", texts: list[str], max_token_length: int, clip_skip: int | None = None) -> Encoded:
         """Encode texts as kohya does (`encode_tokens` of its strategies), with gradients unless forbidden.
 
         `max_token_length`: 75, 150 or 225 tokens. `clip_skip` None or 1: last layer; n: n-th from the end, then norm.
@@ -161,7 +155,7 @@ class Family:
         return Encoded(join(states, len(texts)), None)
 
     def predict(
-        self, base: "BaseModel", noisy: "torch.Tensor", timesteps: "torch.Tensor", encoded: Encoded, resolution: int
+        self, base: "Parts", noisy: "torch.Tensor", timesteps: "torch.Tensor", encoded: Encoded, resolution: int
     ) -> "torch.Tensor":
         """The U-Net's prediction (B, C, h, w), in its dtype, for training and for drawing.
 

@@ -1,5 +1,6 @@
-"""One part of a base model, from its files: safetensors alone, whole or not at all."""
+"""The parts of a base model, each from its files: safetensors alone, whole or not at all."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,22 @@ import torch
 from torch import Tensor
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.dataset.tokens import ClipTokenizer
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A Stable Diffusion model's parts, as a family loads them."""
+
+    tokenizer: ClipTokenizer
+    text_encoders: list[Any]
+    """As `Family.text_encoders` names them."""
+    unet: Any
+    """UNet2DConditionModel."""
+    vae: Any
+    """AutoencoderKL, always float32: SDXL's overflows in float16."""
+    scheduler: dict[str, Any]
+    """The scheduler's config: betas and prediction type."""
 
 
 def from_folder(kind: Any, path: Path, name: str, dtype: torch.dtype) -> Any:

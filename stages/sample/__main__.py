@@ -71,7 +71,8 @@ def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int
     device = machine.device()
     if device.type == "cuda":
         device = torch.device("cuda", shard % torch.cuda.device_count())
-    dtype = torch_dtype(train.mixed_precision if device.type == "cuda" else "no")
+    on_gpu = torch_dtype(train.mixed_precision)
+    dtype = on_gpu if device.type == "cuda" else torch.float32
     studio = Studio(
         base=load_base(base, dtype, device),
         base_name=base.stem,

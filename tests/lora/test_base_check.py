@@ -15,7 +15,7 @@ def test_a_usable_base():
 @pytest.mark.parametrize(
     ("name", "content", "wrong"),
     [
-        ("none", None, "is not here"),
+        ("none", None, "does not exist"),
         ("a.ckpt", b"", "is a pickle"),
         ("a.bmp", b"", "is no .safetensors file"),
         ("a.safetensors", b"", "a.safetensors"),

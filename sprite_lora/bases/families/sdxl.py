@@ -12,7 +12,7 @@ from sprite_lora.bases.unet_names import original_path
 if TYPE_CHECKING:
     import torch
 
-    from sprite_lora.bases.base_model import BaseModel
+    from sprite_lora.bases.parts import Parts
 
 
 class SDXL(Family):
@@ -56,9 +56,7 @@ class SDXL(Family):
         named = {"ss_base_model_version": self.name, "modelspec.implementation": implementation}
         return super().metadata(velocity) | named
 
-    def encode(
-        self, base: "BaseModel", texts: list[str], max_token_length: int, clip_skip: int | None = None
-    ) -> Encoded:
+    def encode(self, base: "Parts", texts: list[str], max_token_length: int, clip_skip: int | None = None) -> Encoded:
         """The layer before the last of both encoders, without norm, side by side; `clip_skip` changes nothing."""
         import torch
 
