@@ -21,12 +21,11 @@ from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.params import Paths, load
 from sprite_lora.dataset.manifest import read_manifest
 from sprite_lora.kohya.train_params import Train
-from stages.train import state_command
 from stages.train.inputs import run_record
 from stages.train.launch import is_chief, is_launched, launch
+from stages.train.log import StepLog
 from stages.train.needs import check_device
-from stages.train.plots import StepLog
-from stages.train.state import State, only_trainer
+from stages.train.state import State, listed, only_trainer, prune
 from stages.train.training import checkpoint_names, train
 
 PATIENCE = timedelta(days=7)
@@ -39,11 +38,11 @@ def main() -> None:
     params, paths = load(Train), load(Paths)
     states = paths.state / "train"
     if arguments.list_state:
-        print(state_command.listed(states))
+        print(listed(states))
     elif arguments.prune_state:
         fingerprint = present_fingerprint(params, paths)
         with only_trainer(states, fingerprint):
-            print(state_command.prune(states, fingerprint))
+            print(prune(states, fingerprint))
     elif params.num_processes > 1 and not is_launched():
         launch(params.num_processes)
     else:

@@ -14,7 +14,7 @@ from sprite_lora.bases.text import Encoded
 from sprite_lora.core import machine
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.network import LoRANetwork
-from stages.train.loss import picture_losses
+from stages.train.objective import picture_losses
 
 PICTURES_AT_ONCE = 2
 """On a CPU a batch is cut so; each part is computed on one thread, so that the bits do not depend on the cores.
@@ -116,3 +116,23 @@ def side_by_side(base: BaseModel, device: torch.device) -> ThreadPoolExecutor | 
     small = sum(weight.numel() for weight in base.unet.parameters()) < SMALL
     torch.set_num_threads(1 if small else machine.cores())
     return machine.one_thread_each(machine.cores()) if small else None
+
+
+def set_attention(unet: Any, xformers: bool, sdpa: bool) -> None:
+    """How the U-Net computes attention: xformers, torch's fast one, or plainly; the same result up to rounding."""
+    from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
+
+    if xformers:
+        unet.enable_xformers_memory_efficient_attention()
+    else:
+        unet.set_attn_processor(AttnProcessor2_0() if sdpa else AttnProcessor())
+
+
+def set_gradient_checkpointing(base: BaseModel, text_encoders: bool) -> None:
+    """Recompute activations instead of keeping them. Needs training mode, where these models have no dropout."""
+    base.unet.enable_gradient_checkpointing()
+    base.unet.train()
+    for encoder in base.text_encoders if text_encoders else []:
+        encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        encoder.train()
+        assert encoder.config.attention_dropout == 0, "a text encoder with dropout"

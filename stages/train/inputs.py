@@ -14,8 +14,7 @@ from sprite_lora.core.record import base_hash, stamped, versions
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import Regular
 from sprite_lora.kohya.train_params import Train
-from stages.train.batches import Plan, entries
-from stages.train.latents import encode_file
+from stages.train.batch import BatchPlan, encode_file, entries
 from stages.train.run import Picture
 
 
@@ -37,10 +36,10 @@ def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any
     )
 
 
-def make_plan(params: Train, manifest: Manifest, regularisation: list[Regular]) -> Plan:
+def make_plan(params: Train, manifest: Manifest, regularisation: list[Regular]) -> BatchPlan:
     """The run in numbers."""
     repeats = [picture.repeats for picture in regularisation]
-    return Plan(
+    return BatchPlan(
         entries=entries(len(manifest.items), manifest.num_repeats, repeats),
         batch_size=params.train_batch_size,
         accumulation=params.gradient_accumulation_steps,

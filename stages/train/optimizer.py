@@ -1,14 +1,15 @@
-"""Which weights are trained at which rate, and by what."""
+"""Which weights are trained by what, at which rate over the run, and how far a module may change its layer."""
 
 import ast
 import importlib
+import math
 from typing import Any
 
 import torch
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.kohya.train_params import Optimizer, Train
-from sprite_lora.lora.network import LoRANetwork
+from sprite_lora.lora.network import LoRAModule, LoRANetwork
 
 
 def parameter_groups(network: LoRANetwork, params: Train) -> list[dict[str, Any]]:
@@ -101,3 +102,53 @@ def described(optimizer: torch.optim.Optimizer, params: Train) -> str:
     kind = type(optimizer)
     listed = ",".join(f"{key}={value}" for key, value in arguments.items())
     return f"{kind.__module__}.{kind.__name__}" + (f"({listed})" if listed else "")
+
+
+def warmup_steps(lr_warmup_steps: int | float, steps: int) -> int:
+    """kohya: a whole number is steps, a fraction below 1 a share of all steps."""
+    return int(lr_warmup_steps * steps) if lr_warmup_steps < 1 else int(lr_warmup_steps)
+
+
+def rate_factor(name: str, step: int, steps: int, warmup: int, cycles: int) -> float:
+    """Factor for the optimizer step that follows `step` done ones, of `steps` in all (transformers' schedules).
+
+    During warm-up step / warmup. After it, with progress p = (step - warmup) / (steps - warmup): linear 1 - p;
+    cosine (1 + cos(pi p)) / 2; cosine_with_restarts the same of (cycles p) mod 1, and 0 from p = 1.
+    """
+    if name in ("constant", "adafactor"):
+        return 1.0
+    if step < warmup:
+        return step / warmup
+    if name == "constant_with_warmup":
+        return 1.0
+    progress = (step - warmup) / max(1, steps - warmup)
+    if name == "linear":
+        return max(0.0, 1 - progress)
+    if name == "cosine":
+        return max(0.0, 0.5 * (1 + math.cos(math.pi * progress)))
+    assert name == "cosine_with_restarts", name
+    return 0.0 if progress >= 1 else 0.5 * (1 + math.cos(math.pi * ((cycles * progress) % 1.0)))
+
+
+def change_of_weights(lora: LoRAModule) -> torch.Tensor:
+    """up * down * alpha / rank, as one matrix (out, in * kernel)."""
+    up, down = lora.lora_up.weight, lora.lora_down.weight
+    change: torch.Tensor = (up.flatten(1) @ down.flatten(1)) * lora.scale
+    return change
+
+
+@torch.no_grad()
+def scale_down(loras: list[LoRAModule], largest: float) -> int:
+    """Scale both matrices by sqrt(largest / norm) where the Frobenius norm of their change is over `largest`.
+
+    kohya's `apply_max_norm_regularization` (Max-Norm, after Srivastava et al. 2014). Returns how many were scaled.
+    """
+    scaled = 0
+    for lora in loras:
+        norm = change_of_weights(lora).norm()
+        if norm > largest:
+            root = (largest / norm).sqrt()
+            lora.lora_up.weight.mul_(root)
+            lora.lora_down.weight.mul_(root)
+            scaled += 1
+    return scaled

@@ -12,16 +12,13 @@ from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.network import LoRANetwork, ranks_for
-from stages.train import diffusion, noise, schedule
-from stages.train.batches import Plan, epoch_batches, step_batches
-from stages.train.captions import training_caption
+from stages.train import objective
+from stages.train.batch import BatchPlan, Posterior, epoch_batches, step_batches, training_caption
 from stages.train.faults import Interruption, StopRequestedError, check_finite
-from stages.train.gradients import Batch, Model, add_gradients
-from stages.train.latents import Posterior
-from stages.train.loss import loss_weights
-from stages.train.optimizer import make_optimizer, parameter_groups, used_rates
+from stages.train.gradients import Batch, Model, add_gradients, set_attention, set_gradient_checkpointing
+from stages.train.objective import loss_weights
+from stages.train.optimizer import make_optimizer, parameter_groups, rate_factor, scale_down, used_rates, warmup_steps
 from stages.train.state import Progress
-from stages.train.weight_norms import scale_down
 
 SMALLEST_SCALE = 1.0
 """fp16's gradient scale halves at each overflow; below this the gradients themselves are not finite."""
@@ -46,7 +43,7 @@ class Run:
         params: Train,
         base: BaseModel,
         pictures: list[Picture],
-        plan: Plan,
+        plan: BatchPlan,
         resolution: int,
         accelerator: Any,
         pool: ThreadPoolExecutor | None,
@@ -55,7 +52,7 @@ class Run:
         self.params, self.base, self.pictures, self.plan = params, base, pictures, plan
         self.accelerator, self.scaler, self.pool = accelerator, accelerator.scaler, pool
         self.progress = Progress()
-        self.alphas = noise.alphas_cumprod(base.scheduler)
+        self.alphas = objective.alphas_cumprod(base.scheduler)
         self.network = LoRANetwork(base, trained_ranks(base, params), params.seed, params.network_dropout or 0.0)
         self.network.to(accelerator.device).train().requires_grad_(False)
         groups = parameter_groups(self.network, params)
@@ -64,9 +61,9 @@ class Run:
         trains_text = any(group["name"] == "textencoder" for group in groups)
         self.optimizer = make_optimizer(groups, params)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
-        diffusion.set_attention(base.unet, params.xformers, params.sdpa)
+        set_attention(base.unet, params.xformers, params.sdpa)
         if params.gradient_checkpointing:
-            diffusion.set_gradient_checkpointing(base, trains_text)
+            set_gradient_checkpointing(base, trains_text)
         self.network.apply_to_base()
         self.model = Model(base, self.network, params, resolution, trains_text, accelerator.autocast)
 
@@ -117,16 +114,16 @@ class Run:
         self.network.set_step(number)
         flags = (params.shuffle_caption, params.keep_tokens, params.caption_dropout_rate, seed, number)
         latents = self._latents(pictures, number)
-        drawn = diffusion.batch_noise(latents, params, number)
-        timesteps = diffusion.batch_timesteps(len(pictures), len(self.alphas), seed, number)
+        drawn = objective.batch_noise(latents, params, number)
+        timesteps = objective.batch_timesteps(len(pictures), len(self.alphas), seed, number)
         alphas = self.alphas[timesteps]
         own = torch.tensor([picture.weight for picture in pictures])
-        snr = noise.signal_to_noise(alphas)
+        snr = objective.signal_to_noise(alphas)
         velocity = params.v_parameterization
         return Batch(
             captions=[training_caption(picture.caption, *flags, place) for place, picture in enumerate(pictures)],
-            noisy=noise.add_noise(latents, drawn, alphas).to(device),
-            target=(noise.velocity(latents, drawn, alphas) if velocity else drawn).to(device),
+            noisy=objective.add_noise(latents, drawn, alphas).to(device),
+            target=(objective.velocity(latents, drawn, alphas) if velocity else drawn).to(device),
             timesteps=timesteps.to(device),
             weights=loss_weights(own, snr, params.min_snr_gamma, velocity).to(device),
         )
@@ -142,9 +139,9 @@ class Run:
 
     def _set_rates(self) -> None:
         params, steps = self.params, self.plan.steps
-        warmup = schedule.warmup_steps(params.lr_warmup_steps, steps)
+        warmup = warmup_steps(params.lr_warmup_steps, steps)
         cycles = params.lr_scheduler_num_cycles
-        factor = schedule.factor(params.lr_scheduler, self.progress.schedule_step, steps, warmup, cycles)
+        factor = rate_factor(params.lr_scheduler, self.progress.schedule_step, steps, warmup, cycles)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             if rate is not None:
                 group["lr"] = rate * factor

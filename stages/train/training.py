@@ -20,9 +20,8 @@ from sprite_lora.lora.size import lora_bytes
 from stages.train import faults, needs
 from stages.train.gradients import side_by_side
 from stages.train.inputs import make_plan, read_pictures
-from stages.train.log import RunLog
+from stages.train.log import RunLog, StepLog
 from stages.train.optimizer import described
-from stages.train.plots import StepLog
 from stages.train.run import Run
 from stages.train.state import State
 

@@ -12,7 +12,7 @@ from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.dataset.manifest import Item, Manifest
 from sprite_lora.kohya.metadata import Training, count_tags, epoch_metadata, file_metadata, short_hash
 from sprite_lora.kohya.train_params import Train
-from stages.train.batches import Plan, entries
+from stages.train.batch import BatchPlan, entries
 
 KOHYA = SHARED / "kohya"
 RECORD = {"fingerprint": "0123456789abcdef", "base": "base-sha"}
@@ -56,7 +56,7 @@ def manifest(captions, folder="2_punk", resolution=64):
 
 
 def metadata(train, some, family="sd_v1", base=ROOT, regularisation=None):
-    plan = Plan(
+    plan = BatchPlan(
         entries(len(some.items), 2, []), train.train_batch_size, train.gradient_accumulation_steps, 1,
         train.max_train_epochs,
     )  # fmt: skip

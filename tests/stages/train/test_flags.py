@@ -110,7 +110,7 @@ def test_max_token_length_sets_what_the_unet_reads(project, base, make_run, leng
 
 
 def test_velocity_is_the_target(project, base, make_run):
-    from stages.train import noise
+    from stages.train import objective
 
     plain = make_run(project, base=base, v_parameterization=False)
     one = plain.batch(plain.pictures, 4)
@@ -118,7 +118,7 @@ def test_velocity_is_the_target(project, base, make_run):
     run = make_run(project, base=base, v_parameterization=True)
     two = run.batch(run.pictures, 4)
     latents = run._latents(run.pictures, 4)
-    expected = noise.velocity(latents, one.target, run.alphas[one.timesteps])
+    expected = objective.velocity(latents, one.target, run.alphas[one.timesteps])
     assert torch.equal(two.target, expected)
     assert torch.equal(two.noisy, one.noisy)
 
@@ -137,7 +137,7 @@ def test_v_prediction_base_is_refused_without_the_flag(project, base, make_run):
 def test_accumulated_step_is_the_mean_of_its_batches(project, base, make_run):
     """Two batches accumulated: the gradient is half the sum of both, as in kohya."""
     run = make_run(project, base=base, train_batch_size=1, gradient_accumulation_steps=2, max_grad_norm=0.0)
-    from stages.train.batches import epoch_batches, step_batches
+    from stages.train.batch import epoch_batches, step_batches
     from stages.train.gradients import batch_loss
 
     weights = list(run.network.parameters())

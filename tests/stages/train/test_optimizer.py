@@ -199,6 +199,6 @@ def test_gradients_are_clipped_over_all_weights(project, make_run, limit, monkey
 
 
 def _first_batch(run):
-    from stages.train.batches import epoch_batches, step_batches
+    from stages.train.batch import epoch_batches, step_batches
 
     return epoch_batches(run.plan, 42, 0)[step_batches(run.plan, 0)[0][0]]

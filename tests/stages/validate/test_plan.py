@@ -10,8 +10,7 @@ from sprite_lora.dataset.package_params import Package
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import saved_epochs
 from sprite_lora.results.plan import Plan
-from stages.train.batches import Plan as TrainerPlan
-from stages.train.batches import entries
+from stages.train.batch import BatchPlan, entries
 from stages.validate.plan import make_plan
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -27,7 +26,7 @@ def test_the_plan_is_what_the_trainer_does(batch, processes, accumulation, regul
     train = Train.model_validate(PARAMS["train"] | changes)
     package = Package.model_validate(PARAMS["package"] | {"num_repeats": 3})
     plan = make_plan(7, package, train, [], regular)
-    trainer = TrainerPlan(entries(7, 3, regular), batch, accumulation, processes, 10)
+    trainer = BatchPlan(entries(7, 3, regular), batch, accumulation, processes, 10)
     assert (plan.steps_per_epoch, plan.steps) == (trainer.steps_per_epoch, trainer.steps)
     assert plan.pictures_per_epoch + plan.regularisation_per_epoch == len(trainer.entries)
     assert plan.checkpoints == len(saved_epochs(10, 4)) == 3

@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers import get_scheduler
 
-from stages.train.schedule import factor, warmup_steps
+from stages.train.optimizer import rate_factor, warmup_steps
 
 STEPS = 40
 
@@ -16,16 +16,16 @@ def test_rates_are_those_of_the_library_that_kohya_uses(name, warmup):
     more = {"num_cycles": 3} if name == "cosine_with_restarts" else None
     library = get_scheduler(name, optimizer, warmup, STEPS, scheduler_specific_kwargs=more)
     for step in range(STEPS + 3):
-        assert factor(name, step, STEPS, warmup, 3) == pytest.approx(library.get_last_lr()[0], abs=1e-12), step
+        assert rate_factor(name, step, STEPS, warmup, 3) == pytest.approx(library.get_last_lr()[0], abs=1e-12), step
         optimizer.step()
         library.step()
 
 
 def test_rates_that_kohya_logged():
     """shared/kohya/README.md: U-Net's rate after each step of two runs, 1e-4 and 3 restarts."""
-    first = [1e-4 * factor("cosine_with_restarts", step, 4, 0, 3) for step in (1, 2, 3, 4)]
+    first = [1e-4 * rate_factor("cosine_with_restarts", step, 4, 0, 3) for step in (1, 2, 3, 4)]
     assert first == pytest.approx([1.5e-05, 5e-05, 8.5e-05, 0], abs=5e-7)
-    second = [1e-4 * factor("cosine_with_restarts", step, 8, 0, 3) for step in range(1, 9)]
+    second = [1e-4 * rate_factor("cosine_with_restarts", step, 8, 0, 3) for step in range(1, 9)]
     assert second == pytest.approx([6.9e-05, 1.5e-05, 9.6e-05, 5e-05, 4e-06, 8.5e-05, 3.1e-05, 0], abs=5e-7)
 
 
@@ -44,6 +44,6 @@ def test_run_sets_each_parts_rate_before_its_step(project, make_run):
     )
     for _ in range(run.plan.steps):
         run.step(Interruption())
-    expected = [factor("cosine_with_restarts", step, 6, 0, 3) for step in range(6)]
+    expected = [rate_factor("cosine_with_restarts", step, 6, 0, 3) for step in range(6)]
     assert [row["lr/unet"] for row in run.progress.rows] == pytest.approx([1e-3 * f for f in expected])
     assert [row["lr/textencoder"] for row in run.progress.rows] == pytest.approx([5e-4 * f for f in expected])

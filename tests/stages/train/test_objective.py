@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from sprite_lora.core import rng
-from stages.train import noise
-from stages.train.diffusion import batch_noise, batch_timesteps
+from stages.train import objective
+from stages.train.objective import batch_noise, batch_timesteps
 
 SCHEDULER = {
     "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000,
@@ -19,7 +19,7 @@ def some(*shape, seed=0):
 
 @pytest.fixture
 def alphas():
-    return noise.alphas_cumprod(SCHEDULER)
+    return objective.alphas_cumprod(SCHEDULER)
 
 
 def test_alphas_are_the_product_of_one_minus_beta(alphas):
@@ -36,7 +36,7 @@ def test_alphas_are_diffusers_own(alphas):
 def test_signal_to_noise_is_signals_power_over_noises(alphas):
     a = alphas.double()
     torch.testing.assert_close(
-        noise.signal_to_noise(alphas).double(), (a.sqrt() / (1 - a).sqrt()) ** 2, rtol=1e-3, atol=0
+        objective.signal_to_noise(alphas).double(), (a.sqrt() / (1 - a).sqrt()) ** 2, rtol=1e-3, atol=0
     )
 
 
@@ -46,7 +46,9 @@ def test_noisy_latents(alphas):
         alphas[i].double().sqrt() * x[n].double() + (1 - alphas[i].double()).sqrt() * e[n].double()
         for n, i in enumerate(t)
     ]
-    torch.testing.assert_close(noise.add_noise(x, e, alphas[t]).double(), torch.stack(expected), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        objective.add_noise(x, e, alphas[t]).double(), torch.stack(expected), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_velocity(alphas):
@@ -55,7 +57,9 @@ def test_velocity(alphas):
         alphas[i].double().sqrt() * e[n].double() - (1 - alphas[i].double()).sqrt() * x[n].double()
         for n, i in enumerate(t)
     ]
-    torch.testing.assert_close(noise.velocity(x, e, alphas[t]).double(), torch.stack(expected), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        objective.velocity(x, e, alphas[t]).double(), torch.stack(expected), rtol=1e-5, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("scale", [None, 0.00357, 2.0, -50.0])
@@ -65,7 +69,7 @@ def test_offset_noise(scale):
     if scale is not None:
         strength = np.maximum(0, 0.1 + scale * np.abs(x.double().numpy().mean(axis=(2, 3))))
     expected = e.double().numpy() + strength[:, :, None, None] * drawn.double().numpy()
-    np.testing.assert_allclose(noise.offset_noise(e, x, 0.1, scale, drawn).numpy(), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(objective.offset_noise(e, x, 0.1, scale, drawn).numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
 def bilinear(coarse, size):
@@ -97,7 +101,7 @@ def test_pyramid_noise(iterations, discount):
         if 1 in shape[2:]:
             break
     expected = expected / expected.std(ddof=1)
-    drawn = noise.pyramid_noise(plain, iterations, discount, 5, 9)
+    drawn = objective.pyramid_noise(plain, iterations, discount, 5, 9)
     np.testing.assert_allclose(drawn.numpy(), expected, rtol=1e-4, atol=1e-5)
     assert drawn.std().item() == pytest.approx(1, abs=1e-5), "of the whole batch"
 
@@ -108,8 +112,8 @@ def test_order_is_plain_offset_pyramid(project, make_run):
     )
     x = some(2, 4, 6, 6)
     plain = rng.normal((2, 4, 6, 6), 42, "noise", 3)
-    offset = noise.offset_noise(plain, x, 0.1, 0.5, rng.normal((2, 4, 1, 1), 42, "noise offset", 3))
-    assert torch.equal(batch_noise(x, run.params, 3), noise.pyramid_noise(offset, 6, 0.3, 42, 3))
+    offset = objective.offset_noise(plain, x, 0.1, 0.5, rng.normal((2, 4, 1, 1), 42, "noise offset", 3))
+    assert torch.equal(batch_noise(x, run.params, 3), objective.pyramid_noise(offset, 6, 0.3, 42, 3))
     run = make_run(project, noise_offset=None, adaptive_noise_scale=None, multires_noise_iterations=None)
     assert torch.equal(batch_noise(x, run.params, 3), plain)
     run = make_run(project, noise_offset=0.0, multires_noise_iterations=0)

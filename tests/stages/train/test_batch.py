@@ -2,11 +2,11 @@ from collections import Counter
 
 import pytest
 
-from stages.train.batches import Plan, entries, epoch_batches, step_batches
+from stages.train.batch import BatchPlan, entries, epoch_batches, step_batches
 
 
 def plan(pictures=7, repeats=2, batch=4, accumulation=1, processes=1, epochs=3):
-    return Plan(entries(pictures, repeats, []), batch, accumulation, processes, epochs)
+    return BatchPlan(entries(pictures, repeats, []), batch, accumulation, processes, epochs)
 
 
 def test_numbers_of_the_files_that_kohya_wrote():

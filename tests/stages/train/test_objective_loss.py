@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.train.loss import loss_weights, min_snr_weights, picture_losses
-from stages.train.noise import alphas_cumprod, signal_to_noise
+from stages.train.objective import alphas_cumprod, loss_weights, min_snr_weights, picture_losses, signal_to_noise
 
 SNR = signal_to_noise(
     alphas_cumprod(

@@ -1,4 +1,4 @@
-"""The forward diffusion process: how latents become noisy latents, and what the U-Net should say about them."""
+"""What the U-Net is trained on: noise, timesteps, noisy latents, the target, and the loss."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from sprite_lora.core import rng
+from sprite_lora.kohya.train_params import Train
 
 
 def alphas_cumprod(scheduler: dict[str, Any]) -> torch.Tensor:
@@ -62,3 +63,39 @@ def pyramid_noise(noise: torch.Tensor, iterations: int, discount: float, seed: i
         if rows == 1 or columns == 1:
             break
     return noise / noise.std()
+
+
+def batch_noise(latents: torch.Tensor, params: Train, number: int) -> torch.Tensor:
+    """Noise for a batch of latents, a function of (seed, batch number): plain, then offset, then pyramid, as kohya."""
+    seed = params.seed
+    drawn = rng.normal(tuple(latents.shape), seed, "noise", number)
+    if params.noise_offset:
+        offset = rng.normal((*latents.shape[:2], 1, 1), seed, "noise offset", number)
+        drawn = offset_noise(drawn, latents, params.noise_offset, params.adaptive_noise_scale, offset)
+    if params.multires_noise_iterations:
+        discount = params.multires_noise_discount
+        drawn = pyramid_noise(drawn, params.multires_noise_iterations, discount, seed, number)
+    return drawn
+
+
+def batch_timesteps(pictures: int, timesteps: int, seed: int, number: int) -> torch.Tensor:
+    """One timestep per picture, uniform over 0..timesteps-1, a function of (seed, batch number)."""
+    return torch.randint(0, timesteps, (pictures,), generator=rng.generator(seed, "timestep", number))
+
+
+def picture_losses(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Mean squared error per picture, float32: (B, C, H, W) to (B)."""
+    return (predicted.float() - target.float()).square().mean(dim=(1, 2, 3))
+
+
+def min_snr_weights(snr: torch.Tensor, gamma: float, v_prediction: bool) -> torch.Tensor:
+    """min(SNR, gamma) / SNR, over SNR + 1 where the velocity is predicted (Hang et al., arXiv:2303.09556)."""
+    return snr.clamp(max=gamma) / (snr + 1 if v_prediction else snr)
+
+
+def loss_weights(own: torch.Tensor, snr: torch.Tensor, min_snr_gamma: float | None, v_prediction: bool) -> torch.Tensor:
+    """What each picture's loss is multiplied with before the batch's mean is taken: (B).
+
+    `own`: prior_loss_weight for regularisation pictures, 1 for the others. A gamma of None or 0 is no min-SNR weight.
+    """
+    return own * min_snr_weights(snr, min_snr_gamma, v_prediction) if min_snr_gamma else own

@@ -1,0 +1,139 @@
+"""What a step sees: which pictures, with which captions, as latents. All of it a function of (seed, position)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.core import rng
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.kohya import steps
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """The run in numbers."""
+
+    entries: list[int]
+    """One epoch's pictures, each as often as it is repeated: indices into the training pictures, then into the
+    regularisation pictures behind them."""
+    batch_size: int
+    accumulation: int
+    processes: int
+    epochs: int
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches of an epoch, over all processes."""
+        return steps.batches_per_epoch(len(self.entries), self.batch_size)
+
+    @property
+    def rounds_per_epoch(self) -> int:
+        """Batches that each process takes; the processes take one each at a time."""
+        return steps.rounds_per_epoch(len(self.entries), self.batch_size, self.processes)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps; the last of an epoch may gather fewer batches."""
+        return steps.steps_per_epoch(len(self.entries), self.batch_size, self.processes, self.accumulation)
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+
+def entries(pictures: int, num_repeats: int, regularisation: list[int]) -> list[int]:
+    """One epoch's pictures; `regularisation` holds the repeats of each regularisation picture."""
+    training = [index for index in range(pictures) for _ in range(num_repeats)]
+    counts = steps.regularisation_uses(len(training), regularisation)
+    return training + [pictures + index for index, count in enumerate(counts) for _ in range(count)]
+
+
+def epoch_batches(plan: BatchPlan, seed: int, epoch: int) -> list[list[int]]:
+    """The epoch's batches in order, a function of (seed, epoch): pictures shuffled, cut, and the batches shuffled.
+
+    So each picture is seen exactly num_repeats times in each epoch; kohya's first batch of an epoch comes from the
+    epoch before's order, and repeats some pictures while others are missed.
+    """
+    order = rng.permutation(len(plan.entries), seed, "order", epoch)
+    shuffled = [plan.entries[index] for index in order]
+    cut = [shuffled[start : start + plan.batch_size] for start in range(0, len(shuffled), plan.batch_size)]
+    return [cut[index] for index in rng.permutation(len(cut), seed, "batch order", epoch)]
+
+
+def step_batches(plan: BatchPlan, step: int) -> list[list[int]]:
+    """Which of the epoch's batches its step `step` (from 0) sees: per round, one number for each process.
+
+    Where the processes do not divide the batches, the last round goes on at the epoch's beginning (accelerate's
+    `even_batches`).
+    """
+    first = step * plan.accumulation
+    rounds = range(first, min(first + plan.accumulation, plan.rounds_per_epoch))
+    return [
+        [(turn * plan.processes + process) % plan.batches_per_epoch for process in range(plan.processes)]
+        for turn in rounds
+    ]
+
+
+def training_caption(
+    caption: str, shuffle: bool, keep_tokens: int, dropout_rate: float, seed: int, batch: int, place: int
+) -> str:
+    """A caption as kohya's `process_caption` changes it for one use, a function of (seed, batch, place in the batch).
+
+    Dropout comes first and empties the caption. Only where shuffle is on is the text split on commas: the first
+    `keep_tokens` tags (not CLIP tokens) stay, the others change places, ", " joins them. Otherwise it is untouched.
+    """
+    if dropout_rate > 0 and rng.uniform((), seed, "caption dropout", batch, place).item() < dropout_rate:
+        return ""
+    if not shuffle:
+        return caption
+    tags = [tag.strip() for tag in caption.strip().split(",")]
+    fixed, flexible = tags[:keep_tokens], tags[keep_tokens:]
+    order = rng.permutation(len(flexible), seed, "shuffle caption", batch, place)
+    return ", ".join(fixed + [flexible[index] for index in order])
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Mean and deviation of one picture's latent, (C, H, W) each, unscaled, on the CPU."""
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def draw(self, seed: int, *where: int | str) -> torch.Tensor:
+        """One sample, a function of (seed, where)."""
+        return self.mean + self.deviation * rng.normal(tuple(self.mean.shape), seed, "latent", *where)
+
+
+def read_picture(path: Path, resolution: int) -> torch.Tensor:
+    """(3, H, W) in -1..1: x / 127.5 - 1. Raises SpriteLoraError where it cannot be read or is of another size."""
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"), dtype=np.float32)
+    except (OSError, ValueError) as error:
+        raise SpriteLoraError(f"{path}: not a readable picture: {error}", "run: dvc repro package") from None
+    if pixels.shape[:2] != (resolution, resolution):
+        found = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        raise SpriteLoraError(f"{path}: {found} pixels; training is at {resolution}x{resolution}", "enlarge it so")
+    return torch.from_numpy(pixels / 127.5 - 1.0).permute(2, 0, 1).contiguous()
+
+
+@torch.no_grad()
+def encode_picture(base: BaseModel, picture: torch.Tensor) -> Posterior:
+    """The autoencoder's posterior, in float32, one picture at a time so that no batch changes its bits.
+
+    Raises SpriteLoraError where it is not finite; kohya replaces NaN by 0 or says nothing.
+    """
+    posterior = base.vae.encode(picture[None].to(base.vae.device)).latent_dist
+    mean, deviation = posterior.mean[0].float().cpu(), posterior.std[0].float().cpu()
+    if not (mean.isfinite().all() and deviation.isfinite().all()):
+        raise SpriteLoraError("the base model's autoencoder gives values that are not finite", "check paths.base")
+    return Posterior(mean, deviation)
+
+
+def encode_file(base: BaseModel, resolution: int, path: Path) -> Posterior:
+    """`encode_picture` of a file."""
+    return encode_picture(base, read_picture(path, resolution))
