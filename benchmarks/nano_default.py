@@ -31,13 +31,13 @@ from sprite_lora.scoring.judge import judge
 from sprite_lora.scoring.ruler import Training
 from sprite_lora.scoring.score_params import Score
 from sprite_lora.scoring.view import view
-from stages.sample.epoch import Checkpoint, Studio
+from stages.sample.epoch import Checkpoint, Setup
 from stages.score.__main__ import learn
 
 
-def studio(paths: Paths, sample: Sample, train: Train) -> Studio:
+def make_setup(paths: Paths, sample: Sample, train: Train) -> Setup:
     """The default run's own way of drawing."""
-    return Studio(
+    return Setup(
         base=load_base(paths.base, torch.float32, torch.device("cpu")),
         base_name=paths.base.stem,
         base_hash=base_hash(paths.base),
@@ -49,14 +49,17 @@ def studio(paths: Paths, sample: Sample, train: Train) -> Studio:
     )
 
 
-def figures(room: Studio, checkpoint: Checkpoint, seeds: range, ruler: Training, score: Score) -> dict[str, float]:
+def figures(setup: Setup, checkpoint: Checkpoint, seeds: range, ruler: Training, score: Score) -> dict[str, float]:
     """Draw all prompts from all seeds and measure: means over the pictures, copies as their number."""
     fits, borders, named, copies = [], [], [], 0
-    with applied(room.base, checkpoint.path, room.sample.network_mul), machine.one_thread_each(machine.cores()) as pool:
+    with (
+        applied(setup.base, checkpoint.path, setup.sample.network_mul),
+        machine.one_thread_each(machine.cores()) as pool,
+    ):
         for seed in seeds:
-            seeded = Studio(**{**vars(room), "sample": room.sample.model_copy(update={"seed": seed})})
-            drawn = pool.map(partial(draw, room.base), map(seeded.drawing, room.sample.prompts))
-            for prompt, (pixels, _) in zip(room.sample.prompts.values(), drawn, strict=True):
+            seeded = Setup(**{**vars(setup), "sample": setup.sample.model_copy(update={"seed": seed})})
+            drawn = pool.map(partial(draw, setup.base), map(seeded.drawing, setup.sample.prompts))
+            for prompt, (pixels, _) in zip(setup.sample.prompts.values(), drawn, strict=True):
                 fits.append(grid_fit(pixels))
                 borders.append(border_share(pixels))
                 named.append(nearest(rim(pixels), dict(BACKGROUNDS)) == background_word(prompt))
@@ -81,13 +84,13 @@ def main() -> None:
     paths, sample, train, score = load(Paths), load(Sample), load(Train), load(Score)
     machine.deterministic()
     torch.set_num_threads(1)
-    room = studio(paths, sample, train)
+    setup = make_setup(paths, sample, train)
     ruler = learn(paths.dataset, read_manifest(paths.dataset), score)
     chosen = Selection.read().epoch
     files = checkpoint_files(paths.checkpoints, train.output_name, train.max_train_epochs, train.save_every_n_epochs)
     seeds = range(sample.seed, sample.seed + wanted.seeds)
-    base = figures(room, Checkpoint(0), seeds, ruler, score)
-    own = figures(room, Checkpoint(chosen, files[chosen]), seeds, ruler, score)
+    base = figures(setup, Checkpoint(0), seeds, ruler, score)
+    own = figures(setup, Checkpoint(chosen, files[chosen]), seeds, ruler, score)
     print(f"epoch {chosen}, {len(sample.prompts)} prompts x {wanted.seeds} seeds, {own['pictures']} pictures:")
     report("grid fit, mean", own["grid fit"], wanted.grid_fit)
     report("border share, mean", own["border share"], wanted.border_share)

@@ -81,8 +81,8 @@ def main() -> None:
             if row["epoch"]:
                 epochs[row["run"], int(row["epoch"])].append(verdict)
             cost = {name: 10 * score.lost.of(name) * (1 - worth) for name, worth in verdict.qualities.items()}
-            told = " ".join(f"{name} {points:.1f}" for name, points in cost.items() if points >= 0.25)
-            print(f"{verdict.score:5.2f}  {verdict.copies:5.2f}  {verdict.nearest:5.2f}   {row['file']}: {told}")
+            listed = " ".join(f"{name} {points:.1f}" for name, points in cost.items() if points >= 0.25)
+            print(f"{verdict.score:5.2f}  {verdict.copies:5.2f}  {verdict.nearest:5.2f}   {row['file']}: {listed}")
     print("\nrun            pictures  mean score")
     for run, verdicts in runs.items():
         print(f"{run:14} {len(verdicts):8}  {np.mean([v.score for v in verdicts]):.2f}")

@@ -24,7 +24,7 @@ def rate(step: int, steps: int, peak: float) -> float:
     return peak * (0.05 + 0.95 * 0.5 * (1.0 + math.cos(math.pi * share)))
 
 
-def resumable(
+def resumable(  # noqa: PLR0913  plain settings, by name
     work: Path,
     name: str,
     model: nn.Module,

@@ -28,7 +28,7 @@ class Probe(nn.Module):
     def __init__(self, number: int) -> None:
         super().__init__()
         self.encoder: CLIPTextModel = new_text_encoder()
-        # CLIP's start of 0.02 is for width 768; wider apart, words are told apart from the first step on.
+        # CLIP's start of 0.02 is for width 768; wider apart, words differ from the first step on.
         nn.init.normal_(self.encoder.text_model.embeddings.token_embedding.weight, std=0.1)
         self.queries = nn.Parameter(torch.randn(number, TEXT_WIDTH) / TEXT_WIDTH**0.5)
         self.answers = nn.Parameter(torch.randn(number, TEXT_WIDTH) / TEXT_WIDTH**0.5)

@@ -72,7 +72,7 @@ def noise_generator(seed: int) -> torch.Generator:
 
 
 @torch.no_grad()
-def denoise(
+def denoise(  # noqa: PLR0913  plain settings, by name
     base: BaseModel,
     scheduler: Any,
     prompt: Encoded,

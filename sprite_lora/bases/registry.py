@@ -64,7 +64,9 @@ def family_of(base: Path) -> Family:
         return _family_of_folder(base)
     if base.is_file():
         return _family_of_file(base)
-    raise SpriteLoraError(f"{base}: paths.base is not here", "paths.base: a diffusers folder or one .safetensors file")
+    raise SpriteLoraError(
+        f"{base}: paths.base does not exist", "paths.base: a diffusers folder or one .safetensors file"
+    )
 
 
 def chosen_code(base: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The header of a safetensors file, read without its tensors, from files that nobody vouches for.
+"""The header of a safetensors file, read without its tensors, from files of unknown origin.
 
 Layout (https://github.com/huggingface/safetensors#format): 8 bytes little-endian header length, a JSON object of tensor
 name -> {dtype, shape, data_offsets} with an optional `__metadata__` of strings, then the tensors' bytes without gaps.

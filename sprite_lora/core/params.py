@@ -124,7 +124,7 @@ def read(file: Path = FILE) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except FileNotFoundError:
         raise SpriteLoraError(
-            f"{file} is not here", "run from the project's folder, or cp presets/sd15.yaml params.yaml"
+            f"{file} does not exist", "run from the project's folder, or cp presets/sd15.yaml params.yaml"
         ) from None
     except (YAMLError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise SpriteLoraError(f"{file} is not valid YAML: {error}") from None

@@ -1,4 +1,4 @@
-"""Regularisation pictures: what the base model shall still be able to draw, in kohya's layout, beside the sprites."""
+"""Regularisation pictures: what the base model must still be able to draw, in kohya's layout, beside the sprites."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -21,7 +21,7 @@ class Validate(Section):
     ]
     severity: Annotated[
         dict[str, Severity],
-        Field(description="rule id to error, warning or info, where it shall differ from the rule's own; {} for none"),
+        Field(description="rule id to error, warning or info, where it differs from the rule's own; {} for none"),
     ]
     hex_tolerance: Annotated[
         int,

@@ -1,4 +1,4 @@
-"""Training settings as they take effect: kohya's defaults filled in, settings that do nothing told from those that do.
+"""Training settings as they take effect: kohya's defaults filled in, and which settings do nothing.
 
 A difference between two runs is one between effective values. Names and defaults: train_params.py.
 """

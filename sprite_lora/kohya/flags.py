@@ -74,7 +74,7 @@ class Flag:
     """For a row that is no field of `Train`: the one that it follows in drift's tables; empty: the one above it."""
 
 
-def flag(  # more than seven parameters: one for each column of the row
+def flag(  # more than seven parameters: one for each column of the row  # noqa: PLR0913  a row of a table
     default: Any,
     group: str,
     *,

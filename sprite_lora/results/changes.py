@@ -246,7 +246,7 @@ def _others(a: RunFacts, b: RunFacts) -> Iterator[Change]:
     if a.others is None or b.others is None:
         return
     for name in dict.fromkeys([*a.others, *b.others]):
-        one, other = (plain_value(facts[name]) if name in facts else "not there" for facts in (a.others, b.others))
+        one, other = (plain_value(facts[name]) if name in facts else "absent" for facts in (a.others, b.others))
         if one != other:
             yield Change(
                 name, OTHERS, one, other, f"`{name.split('.')[0]}` reads it; training and pictures stay the same"

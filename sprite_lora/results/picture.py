@@ -38,7 +38,7 @@ class WebUI:
         return {name.strip(): digits.strip() for name, colon, digits in pairs if colon}
 
 
-def web_ui_text(
+def web_ui_text(  # noqa: PLR0913  one per line of text
     *,
     prompt: str,
     negative_prompt: str,

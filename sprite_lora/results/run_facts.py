@@ -1,4 +1,4 @@
-"""What is known of one run, from whatever is left of it: settings in effect, base, captions, prompts, software."""
+"""What is known of one run: settings in effect, base, captions, prompts, software."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

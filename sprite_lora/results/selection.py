@@ -27,7 +27,7 @@ class Selection(Result):
     spread: float | None
     """Standard error of that margin over the prompts, in points."""
     tied: tuple[int, ...]
-    """Epochs that cannot be told from the best, the selected one among them."""
+    """Epochs that cannot be distinguished from the best, the selected one among them."""
     passed_over: tuple[int, ...]
     """Epochs that copy training sprites too often."""
     base: float | None

@@ -1,4 +1,4 @@
-"""Does an epoch draw the same picture whatever the prompt?"""
+"""Does an epoch draw the same picture for every prompt?"""
 
 from collections.abc import Sequence
 

@@ -72,7 +72,7 @@ def epochs_of(points: Points, per_epoch: int) -> tuple[tuple[float, float], ...]
 def loss_chart(name: str, points: Points, per_epoch: int, across: Axis, selected: int) -> Chart:
     """The raw loss faint, its running mean over the last epoch's steps on top."""
     smooth = running_mean(points, per_epoch)
-    # One wild step shall not flatten the rest: the axis ends at what 99 % of the steps and the mean stay below.
+    # One wild step must not flatten the rest: the axis ends at what 99 % of the steps and the mean stay below.
     ranked = sorted(y for _, y in points)
     high = max(ranked[math.ceil(0.99 * len(ranked)) - 1], *(y for _, y in smooth))
     up = axis(name, 0, high)

@@ -31,7 +31,7 @@ from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import checkpoint_files, epoch_folder
 from sprite_lora.lora.file import model_hash, read_record
 from stages.sample.drawing_lock import drawing
-from stages.sample.epoch import Checkpoint, Studio, draw_epoch, require_short_prompts, require_still_there
+from stages.sample.epoch import Checkpoint, Setup, draw_epoch, require_short_prompts, require_still_there
 from stages.sample.shards import chosen_epochs, require_checkpoints
 
 
@@ -43,14 +43,14 @@ def main() -> None:
     require_checkpoints(files, epochs)
     resolution = read_manifest(paths.dataset).resolution
     with drawing(paths.state, epochs):
-        studio = set_up(paths.base, sample, train, resolution, arguments.shard)
-        at_once = 1 if studio.base.unet.device.type == "cuda" else machine.cores()
+        setup = set_up(paths.base, sample, train, resolution, arguments.shard)
+        at_once = 1 if setup.base.unet.device.type == "cuda" else machine.cores()
         drawn: list[Path] = []
         for epoch in epochs:
             require_still_there(drawn)
             started = time.monotonic()
             folder = epoch_folder(paths.samples, epoch)
-            drawn += draw_epoch(studio, checkpoint(epoch, files.get(epoch)), folder, at_once)
+            drawn += draw_epoch(setup, checkpoint(epoch, files.get(epoch)), folder, at_once)
             print(f"{folder}: {len(sample.prompts)} pictures in {time.monotonic() - started:.1f} s", flush=True)
 
 
@@ -63,7 +63,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int) -> Studio:
+def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int) -> Setup:
     """Load the base model and say on what it draws."""
     started = time.monotonic()
     machine.deterministic()
@@ -73,7 +73,7 @@ def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int
         device = torch.device("cuda", shard % torch.cuda.device_count())
     on_gpu = torch_dtype(train.mixed_precision)
     dtype = on_gpu if device.type == "cuda" else torch.float32
-    studio = Studio(
+    setup = Setup(
         base=load_base(base, dtype, device),
         base_name=base.stem,
         base_hash=base_hash(base),
@@ -83,12 +83,12 @@ def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int
         clip_skip=train.clip_skip,
         v_prediction=train.v_parameterization,
     )
-    require_short_prompts(studio)
+    require_short_prompts(setup)
     where = (
         torch.cuda.get_device_name(device) if device.type == "cuda" else f"the CPU, {machine.cores()} pictures at once,"
     )
     print(f"{base} loaded in {time.monotonic() - started:.1f} s; drawing on {where} in {dtype}", flush=True)
-    return studio
+    return setup
 
 
 def checkpoint(epoch: int, path: Path | None) -> Checkpoint:

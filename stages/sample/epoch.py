@@ -18,7 +18,7 @@ from sprite_lora.results.picture import web_ui_text, write_picture
 
 
 @dataclass(frozen=True)
-class Studio:
+class Setup:
     """What stays the same from epoch to epoch."""
 
     base: BaseModel
@@ -61,18 +61,18 @@ class Checkpoint:
     """Of the training run; None where another tool wrote the file."""
 
 
-def require_short_prompts(studio: Studio) -> None:
+def require_short_prompts(setup: Setup) -> None:
     """Raise SpriteLoraError for a prompt that max_token_length would cut."""
-    for name, prompt in {**studio.sample.prompts, "negative_prompt": studio.sample.negative_prompt}.items():
-        tokens = studio.base.tokenizer.count(prompt)
-        if tokens > studio.max_token_length:
+    for name, prompt in {**setup.sample.prompts, "negative_prompt": setup.sample.negative_prompt}.items():
+        tokens = setup.base.tokenizer.count(prompt)
+        if tokens > setup.max_token_length:
             raise SpriteLoraError(
-                f"params.yaml: `{name}` has {tokens} tokens, train.max_token_length is {studio.max_token_length}",
+                f"params.yaml: `{name}` has {tokens} tokens, train.max_token_length is {setup.max_token_length}",
                 "shorten the prompt, or raise train.max_token_length to 150 or 225",
             )
 
 
-def draw_epoch(studio: Studio, checkpoint: Checkpoint, folder: Path, at_once: int) -> list[Path]:
+def draw_epoch(setup: Setup, checkpoint: Checkpoint, folder: Path, at_once: int) -> list[Path]:
     """Draw every prompt into `folder`, and remove what is no picture of this epoch: leftovers of other prompts.
 
     Returns the pictures' paths.
@@ -80,20 +80,20 @@ def draw_epoch(studio: Studio, checkpoint: Checkpoint, folder: Path, at_once: in
     `at_once` pictures are drawn side by side, each on one thread: a picture's bytes do not depend on the number, and
     small models gain more from it than from threads inside each operation, which wait for each other all the time.
     """
-    names = list(studio.sample.prompts)
+    names = list(setup.sample.prompts)
     clear(folder, keep={f"{name}.png" for name in names})
     with (
-        applied(studio.base, checkpoint.path, studio.sample.network_mul),
+        applied(setup.base, checkpoint.path, setup.sample.network_mul),
         ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
-        drawn = pool.map(partial(draw, studio.base), map(studio.drawing, names))
+        drawn = pool.map(partial(draw, setup.base), map(setup.drawing, names))
         for name, (pixels, finite) in zip(names, drawn, strict=True):
             if not finite:
                 print(
                     f"epoch {checkpoint.epoch:02d}, {name}: not all numbers were finite; drawn black there", flush=True
                 )
-            record = picture_record(studio, checkpoint, name) | {"finite": finite}
-            write_picture(folder / f"{name}.png", Image.fromarray(pixels), record, web_ui(studio, checkpoint, name))
+            record = picture_record(setup, checkpoint, name) | {"finite": finite}
+            write_picture(folder / f"{name}.png", Image.fromarray(pixels), record, web_ui(setup, checkpoint, name))
     return [folder / f"{name}.png" for name in names]
 
 
@@ -114,16 +114,16 @@ def clear(folder: Path, keep: set[str]) -> None:
             path.unlink()
 
 
-def picture_record(studio: Studio, checkpoint: Checkpoint, name: str) -> dict[str, Any]:
+def picture_record(setup: Setup, checkpoint: Checkpoint, name: str) -> dict[str, Any]:
     """What made the picture, without device, clock or folder; DVC's own deps say the rest."""
-    sample = studio.sample
+    sample = setup.sample
     return {
         "stage": sample.key,
         "name": name,
         "epoch": checkpoint.epoch,
         "checkpoint": checkpoint.model_hash,
         "fingerprint": checkpoint.fingerprint,
-        "base": studio.base_hash,
+        "base": setup.base_hash,
         "prompt": sample.prompts[name],
         "negative_prompt": sample.negative_prompt,
         "seed": sample.seed,
@@ -131,15 +131,15 @@ def picture_record(studio: Studio, checkpoint: Checkpoint, name: str) -> dict[st
         "guidance_scale": sample.guidance_scale,
         "scheduler": sample.scheduler,
         "network_mul": sample.network_mul,
-        "resolution": studio.resolution,
-        "max_token_length": studio.max_token_length,
-        "clip_skip": studio.clip_skip,
+        "resolution": setup.resolution,
+        "max_token_length": setup.max_token_length,
+        "clip_skip": setup.clip_skip,
     }
 
 
-def web_ui(studio: Studio, checkpoint: Checkpoint, name: str) -> str:
+def web_ui(setup: Setup, checkpoint: Checkpoint, name: str) -> str:
     """The same for web UIs."""
-    sample = studio.sample
+    sample = setup.sample
     return web_ui_text(
         prompt=sample.prompts[name],
         negative_prompt=sample.negative_prompt,
@@ -147,9 +147,9 @@ def web_ui(studio: Studio, checkpoint: Checkpoint, name: str) -> str:
         scheduler=sample.scheduler,
         guidance_scale=sample.guidance_scale,
         seed=sample.seed,
-        size=(studio.resolution, studio.resolution),
-        model=studio.base_name,
-        model_hash=studio.base_hash,
-        clip_skip=studio.clip_skip,
+        size=(setup.resolution, setup.resolution),
+        model=setup.base_name,
+        model_hash=setup.base_hash,
+        clip_skip=setup.clip_skip,
         loras={checkpoint.path.stem: checkpoint.model_hash} if checkpoint.path and checkpoint.model_hash else None,
     )

@@ -53,7 +53,7 @@ class Shard:
         return self.sample.model_dump() | self.train.model_dump(include=set(TRAIN_KEYS))
 
     def inputs(self, _wildcards: object) -> list[str]:
-        """The files that its pictures depend on; ends Snakemake with one message where a checkpoint is not there.
+        """The files that its pictures depend on; ends Snakemake with one message where a checkpoint is missing.
 
         SystemExit, because Snakemake would print a traceback around any other error.
         """
@@ -124,12 +124,12 @@ def dealt(epochs: list[int], number: object) -> list[list[int]]:
 
 
 def require_checkpoints(files: Mapping[int, Path], epochs: Iterable[int]) -> list[Path]:
-    """The checkpoints of these epochs (0 has none). Raises SpriteLoraError where one is not there."""
+    """The checkpoints of these epochs (0 has none). Raises SpriteLoraError where one is missing."""
     needed = [files[epoch] for epoch in epochs if epoch != 0]
     absent = [path for path in needed if not path.is_file()]
     if absent:
-        more = f", nor are {len(absent) - 1} others" if len(absent) > 1 else ""
-        raise SpriteLoraError(f"checkpoint {absent[0]} is not there{more}", "uv run dvc repro train")
+        more = f", nor do {len(absent) - 1} others" if len(absent) > 1 else ""
+        raise SpriteLoraError(f"checkpoint {absent[0]} does not exist{more}", "uv run dvc repro train")
     return needed
 
 
@@ -140,6 +140,6 @@ def weight_files(base: Path) -> list[Path]:
     files = sorted(path for path in base.rglob("*") if path.is_file() and not path.name.endswith(NO_WEIGHTS))
     if not files:
         raise SpriteLoraError(
-            f"{base}: paths.base is not here", "paths.base: a diffusers folder or one .safetensors file"
+            f"{base}: paths.base does not exist", "paths.base: a diffusers folder or one .safetensors file"
         )
     return files

@@ -18,7 +18,7 @@ class Choice:
     best: EpochScore
     """The highest score among those not passed over; `chosen` itself unless a tie went to an earlier one."""
     tied: tuple[EpochScore, ...]
-    """Epochs that can't be told from the best, `chosen` and `best` among them, in order."""
+    """Epochs that can't be distinguished from the best, `chosen` and `best` among them, in order."""
     runner_up: EpochScore | None
     """The highest score besides the chosen one's, those not passed over."""
     passed_over: tuple[EpochScore, ...]

@@ -45,7 +45,7 @@ def warnings(choice: Choice, base: EpochScore | None, trained: Sequence[EpochSco
     found += [f"{remark.word.capitalize()}: {remark.sentence}." for remark in chosen.remarks]
     if other is not None and len(choice.tied) > 1:
         found.append(
-            f"Epochs {_listed([epoch.number for epoch in choice.tied])} can't be told apart by these "
+            f"Epochs {_listed([epoch.number for epoch in choice.tied])} can't be distinguished by these "
             f"{len(chosen.drawn)} prompts; more prompts sharpen the choice."
         )
     elif len(trained) > 1 and chosen is trained[-1]:
@@ -81,7 +81,7 @@ def _standing(choice: Choice, trained: int) -> str:
     margin = choice.chosen.score - other.score
     error = spread(choice.chosen, other)
     if margin < 0:
-        return f", as good as epoch {other.number} ({other.score:.2f}) within what can be told"
+        return f", as good as epoch {other.number} ({other.score:.2f}) within what these prompts can show"
     noise = f" (standard error of the difference over the prompts: {error:.2f})" if error else ""
     return f", {margin:.2f} above the next, epoch {other.number}{noise}"
 

@@ -14,11 +14,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
 from sprite_lora.core.errors import SpriteLoraError, run
 from sprite_lora.core.files import replacing
 from sprite_lora.core.params import read
+from sprite_lora.core.terminal import console
 from sprite_lora.dataset.checks.finding import Findings, arrange
 from sprite_lora.dataset.checks.overview import overview
 from sprite_lora.dataset.checks.pairs import Pair
@@ -67,7 +66,7 @@ def report(settings: Settings, checked: Checked, every: bool, steps_per_second: 
         checked.plan.write()
     else:
         Plan.place.unlink(missing_ok=True)
-    print_findings(findings, Console(width=None if sys.stdout.isatty() else 160, highlight=False), every)
+    print_findings(findings, console(), every)
     conclude(len(checked.pairs), findings)
     if checked.plan:
         print("\n".join(plan_lines(checked.plan, steps_per_second)))

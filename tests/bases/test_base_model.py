@@ -205,7 +205,7 @@ def test_pickled_weights_are_refused(tiny_sd, tmp_path):
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(SpriteLoraError, match="is not here"):
+    with pytest.raises(SpriteLoraError, match="does not exist"):
         load_base(tmp_path / "nothing")
     save_file({"lora_unet_x.alpha": torch.zeros(1)}, tmp_path / "lora.safetensors")
     with pytest.raises(SpriteLoraError, match=r"not a base model of SD1\.5, SD2 or SDXL"):

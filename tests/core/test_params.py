@@ -64,5 +64,5 @@ def test_all_mistakes_of_a_section_in_one_message(params):
 
 
 def test_no_params_file_is_said_plainly(tmp_path):
-    with pytest.raises(SpriteLoraError, match="is not here"):
+    with pytest.raises(SpriteLoraError, match="does not exist"):
         load(Sample, tmp_path / "params.yaml")

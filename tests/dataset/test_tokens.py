@@ -52,7 +52,7 @@ def test_other_scripts_and_marks(clip, reference, text):
 def test_real_captions_equal_transformers(clip, reference):
     folder = SHARED / "real/captions"
     if not folder.is_dir():
-        pytest.skip("../shared/real is not here")
+        pytest.skip("../shared/real does not exist")
     texts = [path.read_text() for path in sorted(folder.glob("2025-11-10T1313/*.txt"))[:40]]
     assert clip.counts(texts) == [len(theirs(reference, text)) for text in texts]
 

@@ -173,7 +173,7 @@ def test_files_that_kohya_wrote(bases, name, rank, precision):
 
     path = SHARED / f"kohya/{name}.safetensors"
     if not path.is_file():
-        pytest.skip("../shared/kohya is not here")
+        pytest.skip("../shared/kohya does not exist")
     header = read_header(path)
     assert (
         lora_bytes(*lora_parameters(lora_targets(bases / "sd15"), rank), precision) == header.size - header.data_start

@@ -76,7 +76,7 @@ def test_mistakes_get_one_clear_message(fresh):
     for arguments, message in [
         (
             (),
-            "error: checkpoint outputs/checkpoints/punk-000001.safetensors is not there, nor are 1 others\n"
+            "error: checkpoint outputs/checkpoints/punk-000001.safetensors does not exist, nor do 1 others\n"
             "  -> uv run dvc repro train\n",
         ),
         (

@@ -60,7 +60,7 @@ def test_a_stage_runs_as_its_module_does(tmp_path):
     ]
     assert results[0].stderr == results[1].stderr
     assert results[0].returncode == results[1].returncode == 1
-    assert "params.yaml is not here" in results[0].stderr
+    assert "params.yaml does not exist" in results[0].stderr
 
 
 PATHS = {"PYTHONPATH": str(ROOT)}

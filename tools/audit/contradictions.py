@@ -28,9 +28,9 @@ def of_pictures(pictures: PictureSet, matches: Sequence[Match], runs: Sequence[R
         if pictures.epoch is not None and match.epoch not in (None, pictures.epoch):
             message = f"{folder} says epoch {pictures.epoch}, but {match.reason}, of epoch {match.epoch}"
             yield Contradiction("folder against record", pictures.path, message)
-    told = [run.name for run in runs if fits_name(pictures.name, run)]
-    if recorded and told and not {match.run for match in recorded} & set(told):
-        message = f"{folder} is named like {', '.join(told)}, but {recorded[0].reason}, of {recorded[0].run}"
+    named = [run.name for run in runs if fits_name(pictures.name, run)]
+    if recorded and named and not {match.run for match in recorded} & set(named):
+        message = f"{folder} is named like {', '.join(named)}, but {recorded[0].reason}, of {recorded[0].run}"
         yield Contradiction("folder against record", pictures.path, message)
     if any(match.certainty != "ruled out" for match in matches):
         return
@@ -108,9 +108,9 @@ def _differing(stem: str, files: list[Checkpoint]) -> str:
     ):
         if len(values) > 1:
             differences.append(what)
-    told = f"different {', '.join(differences)}" if differences else "equal settings, trained more than once"
+    difference = f"different {', '.join(differences)}" if differences else "equal settings, trained more than once"
     paths = ", ".join(PurePosixPath(one.path).name for one in files)
-    return f"files named {stem} are of {len(files)} runs with {told}: {paths}"
+    return f"files named {stem} are of {len(files)} runs with {difference}: {paths}"
 
 
 def _claims(run: Run, one: Checkpoint) -> Iterator[Contradiction]:

@@ -20,8 +20,8 @@ def take_inventory(evidence: Evidence) -> dict[str, Any]:
     matches = [(one, match_pictures(one, runs)) for one in pictures]
     placed = {run.name: match_captions(run, captions) for run in runs}
     found = [
-        *(told for one, links in matches for told in contradictions.of_pictures(one, links, runs)),
-        *(told for run in runs for told in contradictions.of_captions(run, placed[run.name])),
+        *(conflict for one, links in matches for conflict in contradictions.of_pictures(one, links, runs)),
+        *(conflict for run in runs for conflict in contradictions.of_captions(run, placed[run.name])),
         *contradictions.of_names(runs),
     ]
     return {

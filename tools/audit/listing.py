@@ -40,7 +40,7 @@ def read_listing(file: Path) -> Evidence:
                     evidence,
                 )
     except FileNotFoundError:
-        raise SpriteLoraError(f"{file} is not here") from None
+        raise SpriteLoraError(f"{file} does not exist") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise SpriteLoraError(f"{file} is not a CSV file in UTF-8: {error}") from None
     return evidence  # fmt: skip

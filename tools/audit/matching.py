@@ -66,8 +66,8 @@ def fits_name(path: str, run: Run) -> bool:
 
     A name that says nothing but a base fits the runs whose own names say the same base.
     """
-    told = next((part for part in reversed(PurePosixPath(path).parts) if words(part) or families(part)), "")
-    said, claimed = words(told), families(told)
+    last = next((part for part in reversed(PurePosixPath(path).parts) if words(part) or families(part)), "")
+    said, claimed = words(last), families(last)
     if said:
         return said <= words(run.stem) and (not claimed or bool(claimed & (run.families or claimed)))
     return bool(claimed) and claimed <= run.claimed_families

@@ -97,17 +97,17 @@ def _show_captions(found: Mapping[str, Any], console: Console) -> None:
     for run in found["runs"]:
         sure = [one for one in run["captions"] if one["certainty"] in ("record", "likely")]
         older = len(run["captions"]) - len(sure)
-        told = (
+        text = (
             ", ".join(f"{one['captions']} ({one['certainty']}: {one['reason']})" for one in sure) or "none that is here"
         )
-        _line(console, f"{run['run']}: {told}" + (f"; {older} older could be" if older else ""))
+        _line(console, f"{run['run']}: {text}" + (f"; {older} older could be" if older else ""))
     _heading("captions by date, against each run", console)
     for one in found["captions"]:
         places: dict[str, list[str]] = {}
         for name, match in one["against_runs"].items():
             places.setdefault(match["placed"] or "no date against", []).append(name)
-        told = "; ".join(f"{place} {', '.join(names)}" for place, names in places.items())
-        _line(console, f"{one['captions']} ({one['dated']}): {told}")
+        text = "; ".join(f"{place} {', '.join(names)}" for place, names in places.items())
+        _line(console, f"{one['captions']} ({one['dated']}): {text}")
 
 
 def _show_pictures(pictures: Sequence[Mapping[str, Any]], console: Console) -> None:

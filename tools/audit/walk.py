@@ -37,7 +37,7 @@ def walk(paths: Iterable[Path]) -> Evidence:
     evidence = Evidence()
     for path in paths:
         if not path.exists():
-            raise SpriteLoraError(f"{path} is not there")
+            raise SpriteLoraError(f"{path} does not exist")
         folder = path if path.is_dir() else path.parent
         history = _History(folder)
         above = folder.resolve().parent

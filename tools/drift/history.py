@@ -151,7 +151,7 @@ def _captions(found: HistoryCaptions, folder: Path | None) -> Captions:
     if found.version is not None and folder is not None:
         here = folder / found.version
         if not here.is_dir():
-            raise SpriteLoraError(f"{here} is not there", f"--captions names a folder that holds {found.version}/")
+            raise SpriteLoraError(f"{here} does not exist", f"--captions names a folder that holds {found.version}/")
         texts = {file.stem: file.read_text(encoding="utf-8") for file in sorted(here.glob("*.txt"))}
     return Captions(
         texts=texts,

@@ -65,9 +65,9 @@ def _unknown(rows: Sequence[Unknown]) -> Iterator[str]:
         elif "unknown" in (row.a, row.b):
             side, other = ("first", row.b) if row.a == "unknown" else ("second", row.a)
             default = other.endswith(" (not given)")
-            told = row.name if default else f"{row.name} ({other})"
+            shown = row.name if default else f"{row.name} ({other})"
             where = "; not given in the other, which took the default" if default else "; known of the other"
-            rest.setdefault(f"of the {side} run{where}", []).append(told)
+            rest.setdefault(f"of the {side} run{where}", []).append(shown)
         else:
             yield f"{row.name}: {row.a} -> {row.b}"
     for sides, names in rest.items():
@@ -104,8 +104,8 @@ def _cut(cut: Cut) -> str:
 def _short(text: str, start: int) -> str:
     """The text from a little before `start`, where the two versions part."""
     begin = max(0, start - 20)
-    told = ("..." if begin else "") + text[begin:]
-    return told if len(told) <= SHOWN else told[: SHOWN - 3] + "..."
+    shown = ("..." if begin else "") + text[begin:]
+    return shown if len(shown) <= SHOWN else shown[: SHOWN - 3] + "..."
 
 
 def _prompts(drift: PromptDrift) -> Iterator[str]:
@@ -125,8 +125,8 @@ def markdown(changes: Changes) -> str:
             effect = row.effect + (f"; {row.note}" if row.note else "")
             lines.append("| " + " | ".join(map(_cell, (row.group, f"`{row.name}`", row.a, row.b, effect))) + " |")
         lines.append("")
-    for title, told in _sections(changes):
-        lines += [f"**{title}**", "", *(f"- {_cell(line.strip())}" for line in told), ""]
+    for title, listed in _sections(changes):
+        lines += [f"**{title}**", "", *(f"- {_cell(line.strip())}" for line in listed), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

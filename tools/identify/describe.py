@@ -1,4 +1,4 @@
-"""What a file is, whatever it is: adapter, base model, folder of one, picture, or something that is never loaded."""
+"""What a file is: adapter, base model, folder of one, picture, or something that is never loaded."""
 
 import json
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def _one_line(error: SpriteLoraError, path: Path) -> str:
 
 def _describe(path: Path, tensors: bool, hashes: bool) -> dict[str, Any]:
     if not path.exists():
-        raise SpriteLoraError(f"{path}: is not there")
+        raise SpriteLoraError(f"{path} does not exist")
     if path.is_dir():
         return _describe_folder(path, tensors, hashes)
     with path.open("rb") as file:

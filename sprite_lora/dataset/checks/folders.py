@@ -62,7 +62,7 @@ def list_folder(path: Path, suffix: str) -> ListedFolder:
 
 def _unlistable(path: Path) -> str | None:
     if not path.is_dir():
-        return "is not here"
+        return "does not exist"
     return None if os.access(path, os.R_OK | os.X_OK) else "may not be read"
 
 

@@ -151,7 +151,7 @@ background` too. A count that keeps one code per phrase misses it (198 and 69, 1
 @pytest.fixture(scope="module")
 def real_sprites():
     if not (SHARED / "real/images").is_dir():
-        pytest.skip("../shared/real is not here")
+        pytest.skip("../shared/real does not exist")
     paths = sorted((SHARED / "real/images").glob("*.png"))
     return {path.stem: check_sprite(path, 24, WHITE).sprite for path in paths}
 
@@ -176,7 +176,7 @@ def test_real_captions(version, clip, settings, real_sprites):
 
 def test_pixels_of_real_sprites_are_exact():
     if not (SHARED / "real/images").is_dir():
-        pytest.skip("../shared/real is not here")
+        pytest.skip("../shared/real does not exist")
     stray = {"lady_012_parasite": 1, "lady_030_grass": 43, "lady_031_paprika": 43}
     for path in [SHARED / f"real/images/{stem}.png" for stem in (*stray, "lad_001_carbon", "lady_000_lemon")]:
         real, found = check_sprite(path, 24, WHITE)

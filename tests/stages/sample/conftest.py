@@ -21,7 +21,7 @@ from sprite_lora.bases.base_model import BaseModel, load_base
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.lora.file import write_lora
 from sprite_lora.lora.network import LoRANetwork, ranks_for
-from stages.sample.epoch import Studio
+from stages.sample.epoch import Setup
 
 RESOLUTION = 64
 LADY = "pixel art, 24x24, portrait of bespoke punk lady, green background"
@@ -124,11 +124,11 @@ def loaded() -> Callable[[Path], BaseModel]:
 
 
 @pytest.fixture(scope="session")
-def make_studio(loaded: Callable[[Path], BaseModel]) -> Callable[..., Studio]:
-    """A studio over a base folder; keys of the section `sample` and of the studio as keywords."""
+def make_setup(loaded: Callable[[Path], BaseModel]) -> Callable[..., Setup]:
+    """A setup over a base folder; keys of the section `sample` and of the setup as keywords."""
 
-    def make(folder: Path, **changes: Any) -> Studio:
-        studio = {"resolution": RESOLUTION, "max_token_length": 75, "clip_skip": None, "v_prediction": False}
+    def make(folder: Path, **changes: Any) -> Setup:
+        setup = {"resolution": RESOLUTION, "max_token_length": 75, "clip_skip": None, "v_prediction": False}
         sample: dict[str, Any] = {
             "seed": 42,
             "steps": 3,
@@ -139,9 +139,9 @@ def make_studio(loaded: Callable[[Path], BaseModel]) -> Callable[..., Studio]:
             "prompts": {"lady": LADY, "lad": LAD},
         }
         for key, value in changes.items():
-            (studio if key in studio else sample)[key] = value
-        return Studio(
-            base=loaded(folder), base_name=folder.name, base_hash="ba5e" * 16, sample=Sample(**sample), **studio
+            (setup if key in setup else sample)[key] = value
+        return Setup(
+            base=loaded(folder), base_name=folder.name, base_hash="ba5e" * 16, sample=Sample(**sample), **setup
         )
 
     return make

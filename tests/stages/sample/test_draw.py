@@ -26,12 +26,12 @@ REFERENCE = {
 """DPM++ 2M is what DPMSolverMultistepScheduler is by default."""
 
 
-def picture(studio, name):
-    return draw(studio.base, studio.drawing(name))
+def picture(setup, name):
+    return draw(setup.base, setup.drawing(name))
 
 
-def by_diffusers(kind, folder, studio, name, **more):
-    sample = studio.sample
+def by_diffusers(kind, folder, setup, name, **more):
+    sample = setup.sample
     pipeline = kind.from_pretrained(folder, local_files_only=True)
     pipeline.scheduler = REFERENCE[sample.scheduler](pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
@@ -40,8 +40,8 @@ def by_diffusers(kind, folder, studio, name, **more):
         negative_prompt=sample.negative_prompt,
         num_inference_steps=sample.steps,
         guidance_scale=sample.guidance_scale,
-        height=studio.resolution,
-        width=studio.resolution,
+        height=setup.resolution,
+        width=setup.resolution,
         generator=torch.Generator().manual_seed(sample.seed),
         output_type="np",
         **more,
@@ -55,37 +55,37 @@ def assert_same_picture(ours, theirs):
 
 
 @pytest.mark.parametrize("scheduler", SAMPLERS)
-def test_sd15_is_diffusers_picture(sd15, make_studio, scheduler):
-    studio = make_studio(sd15, scheduler=scheduler, steps=5)
-    ours, finite = picture(studio, "lady")
+def test_sd15_is_diffusers_picture(sd15, make_setup, scheduler):
+    setup = make_setup(sd15, scheduler=scheduler, steps=5)
+    ours, finite = picture(setup, "lady")
     assert finite
-    assert_same_picture(ours, by_diffusers(StableDiffusionPipeline, sd15, studio, "lady"))
+    assert_same_picture(ours, by_diffusers(StableDiffusionPipeline, sd15, setup, "lady"))
 
 
-def test_schedulers_and_prompts_draw_different_pictures(sd15, make_studio):
-    pictures = [picture(make_studio(sd15, scheduler=scheduler, steps=5), "lady")[0] for scheduler in REFERENCE]
-    pictures.append(picture(make_studio(sd15, steps=5), "lad")[0])
+def test_schedulers_and_prompts_draw_different_pictures(sd15, make_setup):
+    pictures = [picture(make_setup(sd15, scheduler=scheduler, steps=5), "lady")[0] for scheduler in REFERENCE]
+    pictures.append(picture(make_setup(sd15, steps=5), "lad")[0])
     assert len({picture.tobytes() for picture in pictures}) == 5
 
 
-def test_sdxl_is_diffusers_picture_with_its_pooled_text_and_sizes(sdxl, make_studio):
-    studio = make_studio(sdxl)
-    ours, _ = picture(studio, "lady")
-    assert_same_picture(ours, by_diffusers(StableDiffusionXLPipeline, sdxl, studio, "lady"))
-    other_size = by_diffusers(StableDiffusionXLPipeline, sdxl, studio, "lady", original_size=(512, 512))
+def test_sdxl_is_diffusers_picture_with_its_pooled_text_and_sizes(sdxl, make_setup):
+    setup = make_setup(sdxl)
+    ours, _ = picture(setup, "lady")
+    assert_same_picture(ours, by_diffusers(StableDiffusionXLPipeline, sdxl, setup, "lady"))
+    other_size = by_diffusers(StableDiffusionXLPipeline, sdxl, setup, "lady", original_size=(512, 512))
     assert np.abs(ours - other_size).max() > 1, "the size conditioning acts on nothing here"
 
 
-def test_guidance_of_one_asks_for_no_negative(sd15, make_studio):
-    studio = make_studio(sd15, guidance_scale=1.0)
-    ours, _ = picture(studio, "lady")
-    assert_same_picture(ours, by_diffusers(StableDiffusionPipeline, sd15, studio, "lady"))
-    assert np.array_equal(ours, picture(make_studio(sd15, guidance_scale=1.0, negative_prompt="red"), "lady")[0])
+def test_guidance_of_one_asks_for_no_negative(sd15, make_setup):
+    setup = make_setup(sd15, guidance_scale=1.0)
+    ours, _ = picture(setup, "lady")
+    assert_same_picture(ours, by_diffusers(StableDiffusionPipeline, sd15, setup, "lady"))
+    assert np.array_equal(ours, picture(make_setup(sd15, guidance_scale=1.0, negative_prompt="red"), "lady")[0])
 
 
-def test_lora_of_strength_0_is_the_base(sd15, make_studio, make_lora):
+def test_lora_of_strength_0_is_the_base(sd15, make_setup, make_lora):
     checkpoint = Checkpoint(1, make_lora(sd15, 1))
-    without, weak, full = (make_studio(sd15, network_mul=strength) for strength in (1.0, 0.0, 1.0))
+    without, weak, full = (make_setup(sd15, network_mul=strength) for strength in (1.0, 0.0, 1.0))
     plain, _ = picture(without, "lady")
     with applied(weak.base, checkpoint.path, weak.sample.network_mul):
         assert np.array_equal(picture(weak, "lady")[0], plain)
@@ -94,24 +94,24 @@ def test_lora_of_strength_0_is_the_base(sd15, make_studio, make_lora):
     assert np.array_equal(picture(full, "lady")[0], plain), "the base is not as it was"
 
 
-def test_v_prediction_is_the_trainers_word(sd15, make_studio):
+def test_v_prediction_is_the_trainers_word(sd15, make_setup):
     assert not np.array_equal(
-        picture(make_studio(sd15, v_prediction=True), "lady")[0], picture(make_studio(sd15), "lady")[0]
+        picture(make_setup(sd15, v_prediction=True), "lady")[0], picture(make_setup(sd15), "lady")[0]
     )
 
 
-def test_prompt_is_read_beyond_75_tokens(sd15, make_studio):
+def test_prompt_is_read_beyond_75_tokens(sd15, make_setup):
     start = ", ".join(["pixel art, 24x24", *["sharp pixel edges"] * 20])
     prompts = {"red": f"{start}, red background", "blue": f"{start}, blue background"}
-    windows = make_studio(sd15, prompts=prompts, max_token_length=150)
+    windows = make_setup(sd15, prompts=prompts, max_token_length=150)
     assert windows.base.tokenizer.count(start) > 75
     assert not np.array_equal(picture(windows, "red")[0], picture(windows, "blue")[0])
 
 
-def test_numbers_that_are_not_finite_become_black(sd15, make_studio):
+def test_numbers_that_are_not_finite_become_black(sd15, make_setup):
     latents = torch.zeros(1, 4, 8, 8)
     latents[..., :2] = torch.nan
-    pixels, finite = decode(make_studio(sd15).base.vae, latents)
+    pixels, finite = decode(make_setup(sd15).base.vae, latents)
     assert not finite
     assert pixels.dtype == np.uint8
     assert (pixels[:, 0] == 0).all()

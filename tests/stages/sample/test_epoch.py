@@ -18,39 +18,39 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_bytes_depend_on_neither_order_nor_company(sd15, make_studio, make_lora, tmp_path):
+def test_bytes_depend_on_neither_order_nor_company(sd15, make_setup, make_lora, tmp_path):
     """Epochs in another order, prompts in another order or alone, one at a time or several at once, all the same."""
     first, second = (Checkpoint(epoch, make_lora(sd15, epoch)) for epoch in (1, 2))
-    studio = make_studio(sd15, scheduler="euler_a")
+    setup = make_setup(sd15, scheduler="euler_a")
     for checkpoint in (Checkpoint(0), first, second):
-        draw_epoch(studio, checkpoint, tmp_path / f"forth-{checkpoint.epoch}", at_once=1)
-    prompts = dict(reversed(studio.sample.prompts.items()))
-    turned = make_studio(sd15, scheduler="euler_a", prompts=prompts)
+        draw_epoch(setup, checkpoint, tmp_path / f"forth-{checkpoint.epoch}", at_once=1)
+    prompts = dict(reversed(setup.sample.prompts.items()))
+    turned = make_setup(sd15, scheduler="euler_a", prompts=prompts)
     for checkpoint in (second, first, Checkpoint(0)):
         draw_epoch(turned, checkpoint, tmp_path / f"back-{checkpoint.epoch}", at_once=4)
     for epoch in (0, 1, 2):
         assert contents(tmp_path / f"forth-{epoch}") == contents(tmp_path / f"back-{epoch}")
-    alone = make_studio(sd15, scheduler="euler_a", prompts={"lad": prompts["lad"]})
+    alone = make_setup(sd15, scheduler="euler_a", prompts={"lad": prompts["lad"]})
     draw_epoch(alone, second, tmp_path / "alone", at_once=2)
     assert contents(tmp_path / "alone")["lad.png"] == contents(tmp_path / "forth-2")["lad.png"]
     pictures = [contents(tmp_path / f"forth-{epoch}")["lad.png"] for epoch in (0, 1, 2)]
     assert len(set(pictures)) == 3
 
 
-def test_threads_of_the_caller_change_no_byte(sd15, make_studio, tmp_path):
-    draw_epoch(make_studio(sd15), Checkpoint(0), tmp_path / "one", at_once=2)
+def test_threads_of_the_caller_change_no_byte(sd15, make_setup, tmp_path):
+    draw_epoch(make_setup(sd15), Checkpoint(0), tmp_path / "one", at_once=2)
     torch.set_num_threads(4)
     try:
-        draw_epoch(make_studio(sd15), Checkpoint(0), tmp_path / "four", at_once=2)
+        draw_epoch(make_setup(sd15), Checkpoint(0), tmp_path / "four", at_once=2)
     finally:
         torch.set_num_threads(1)
     assert contents(tmp_path / "one") == contents(tmp_path / "four")
 
 
-def test_picture_says_what_made_it(sd15, make_studio, make_lora, tmp_path):
+def test_picture_says_what_made_it(sd15, make_setup, make_lora, tmp_path):
     path = make_lora(sd15, 3)
-    studio = make_studio(sd15, clip_skip=2)
-    (lady, _) = draw_epoch(studio, Checkpoint(3, path, model_hash(path), "f1" * 32), tmp_path, at_once=1)
+    setup = make_setup(sd15, clip_skip=2)
+    (lady, _) = draw_epoch(setup, Checkpoint(3, path, model_hash(path), "f1" * 32), tmp_path, at_once=1)
     assert Image.open(lady).size == (64, 64)
     assert read_record(lady) == {
         "stage": "sample",
@@ -59,7 +59,7 @@ def test_picture_says_what_made_it(sd15, make_studio, make_lora, tmp_path):
         "checkpoint": model_hash(path),
         "fingerprint": "f1" * 32,
         "base": "ba5e" * 16,
-        "prompt": studio.sample.prompts["lady"],
+        "prompt": setup.sample.prompts["lady"],
         "negative_prompt": "blurry",
         "seed": 42,
         "steps": 3,
@@ -72,7 +72,7 @@ def test_picture_says_what_made_it(sd15, make_studio, make_lora, tmp_path):
         "finite": True,
     }
     said = read_web_ui(lady)
-    assert (said.prompt, said.negative_prompt) == (studio.sample.prompts["lady"], "blurry")
+    assert (said.prompt, said.negative_prompt) == (setup.sample.prompts["lady"], "blurry")
     assert said.settings == {
         "Steps": "3",
         "Sampler": "DDIM",
@@ -86,44 +86,44 @@ def test_picture_says_what_made_it(sd15, make_studio, make_lora, tmp_path):
     }
 
 
-def test_base_pictures_name_no_checkpoint(sd15, make_studio, tmp_path):
-    (lady, _) = draw_epoch(make_studio(sd15), Checkpoint(0), tmp_path, at_once=1)
+def test_base_pictures_name_no_checkpoint(sd15, make_setup, tmp_path):
+    (lady, _) = draw_epoch(make_setup(sd15), Checkpoint(0), tmp_path, at_once=1)
     record = read_record(lady)
     assert (record["epoch"], record["checkpoint"], record["fingerprint"]) == (0, None, None)
     assert "Lora hashes" not in read_web_ui(lady).settings
 
 
-def test_record_names_no_place_and_no_time(sd15, make_studio, make_lora, tmp_path):
-    (lady, _) = draw_epoch(make_studio(sd15), Checkpoint(1, make_lora(sd15, 1), "ab"), tmp_path, at_once=1)
+def test_record_names_no_place_and_no_time(sd15, make_setup, make_lora, tmp_path):
+    (lady, _) = draw_epoch(make_setup(sd15), Checkpoint(1, make_lora(sd15, 1), "ab"), tmp_path, at_once=1)
     text = json.dumps(read_record(lady)) + str(read_web_ui(lady))
     assert "/" not in text.replace("24x24", "")
 
 
-def test_broken_lora_shows_black_and_says_so(sd15, make_studio, make_lora, tmp_path, capsys):
+def test_broken_lora_shows_black_and_says_so(sd15, make_setup, make_lora, tmp_path, capsys):
     path = make_lora(sd15, 4)
     tensors = load_file(path)
     broken = tmp_path / "broken.safetensors"
     save_file({name: torch.full_like(tensor, torch.nan) for name, tensor in tensors.items()}, broken)
-    (lady, _) = draw_epoch(make_studio(sd15), Checkpoint(1, broken), tmp_path / "out", at_once=1)
+    (lady, _) = draw_epoch(make_setup(sd15), Checkpoint(1, broken), tmp_path / "out", at_once=1)
     assert np.asarray(Image.open(lady)).max() == 0
     assert read_record(lady)["finite"] is False
     assert "epoch 01, lady: not all numbers were finite" in capsys.readouterr().out
 
 
-def test_leftovers_are_removed(sd15, make_studio, tmp_path):
+def test_leftovers_are_removed(sd15, make_setup, tmp_path):
     (tmp_path / "gone.png").write_bytes(b"a prompt that is no more")
     (tmp_path / ".lady.png.x1y2.tmp").write_bytes(b"half a pic")
-    draw_epoch(make_studio(sd15), Checkpoint(0), tmp_path, at_once=1)
+    draw_epoch(make_setup(sd15), Checkpoint(0), tmp_path, at_once=1)
     assert sorted(contents(tmp_path)) == ["lad.png", "lady.png"]
 
 
-def test_prompt_that_would_be_cut_is_refused(sd15, make_studio):
+def test_prompt_that_would_be_cut_is_refused(sd15, make_setup):
     long = "pixel art, " * 40
     with pytest.raises(SpriteLoraError, match=r"`long` has 120 tokens, train.max_token_length is 75"):
-        require_short_prompts(make_studio(sd15, prompts={"long": long}))
+        require_short_prompts(make_setup(sd15, prompts={"long": long}))
     with pytest.raises(SpriteLoraError, match="negative_prompt"):
-        require_short_prompts(make_studio(sd15, negative_prompt=long))
-    require_short_prompts(make_studio(sd15, prompts={"long": long}, max_token_length=150))
+        require_short_prompts(make_setup(sd15, negative_prompt=long))
+    require_short_prompts(make_setup(sd15, prompts={"long": long}, max_token_length=150))
 
 
 def test_orphan_stops_when_its_pictures_are_deleted(tmp_path):

@@ -52,7 +52,7 @@ def test_missing_checkpoints_are_named_with_what_to_do(tmp_path):
     files[1].touch()
     assert require_checkpoints(files, [0, 1]) == [files[1]]
     with pytest.raises(
-        SpriteLoraError, match=r"checkpoint .*x-000002.safetensors is not there, nor are 1 others"
+        SpriteLoraError, match=r"checkpoint .*x-000002.safetensors does not exist, nor do 1 others"
     ) as no:
         require_checkpoints(files, [0, 1, 2, 3])
     assert no.value.hint == "uv run dvc repro train"

@@ -28,9 +28,9 @@ def test_margin_noise_reason_and_gain_are_said(epoch, said):
 
 def test_tie_is_said(epoch, said):
     why, mind = said([epoch(1, [8, 8]), epoch(2, [8, 8.02])])
-    assert "Epoch 1 scores 8.00 of 10, as good as epoch 2 (8.01) within what can be told." in why
+    assert "Epoch 1 scores 8.00 of 10, as good as epoch 2 (8.01) within what these prompts can show." in why
     assert "Epoch 2 scores 0.01 more, less than these 2 prompts can tell apart" in why
-    assert "Epochs 1 and 2 can't be told apart" in mind
+    assert "Epochs 1 and 2 can't be distinguished" in mind
 
 
 def test_last_epoch_being_best_is_said(epoch, said):

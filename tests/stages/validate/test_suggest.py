@@ -69,7 +69,7 @@ def test_from_red_to_green_by_following_it(tmp_path, project):
     """The reference case: the captions of the failed runs, the repairs that it suggests, nothing by hand."""
     shared = SHARED / "real"
     if not shared.is_dir():
-        pytest.skip("../shared/real is not here")
+        pytest.skip("../shared/real does not exist")
     for path in [*(project.root / "captions").iterdir(), *(project.root / "data").iterdir()]:
         path.unlink()
     for path in sorted((shared / "captions/2025-11-10T0055").glob("lad_0[0-3]*.txt")):

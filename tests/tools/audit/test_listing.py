@@ -109,5 +109,5 @@ def test_mistakes_are_told_with_their_line(tmp_path: Path, text: str, message: s
 
 
 def test_a_listing_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(SpriteLoraError, match="is not here"):
+    with pytest.raises(SpriteLoraError, match="does not exist"):
         read_listing(tmp_path / "l.csv")
