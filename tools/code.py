@@ -9,15 +9,16 @@ from pathlib import Path
 
 import click
 
-from sprite_lora.bases.registry import chosen_code
 from sprite_lora.core.code import ROOT, script_hash, stage_code
 from sprite_lora.core.errors import SpriteLoraError, run
 from sprite_lora.core.files import write_json
 from sprite_lora.core.params import Paths, load
+from sprite_lora.kohya.train_params import Train
+from stages.train.backends import chosen_code
 from tools.command_line import STAGES
 
-ON_THE_BASE = ("train", "sample")
-"""Stages whose code is that of the base model's family; the others run the code of all families."""
+OF_THE_RUN = ("train", "sample")
+"""Stages whose code is that of the run's plug-ins; the others run the code of all."""
 
 
 @click.command(help=__doc__)
@@ -35,16 +36,16 @@ def command(write: bool) -> None:
 
 
 def present_choice() -> list[str]:
-    """The module of the family of params.yaml's base model; none where either can't be read: `validate` says why."""
+    """The plug-ins of params.yaml's run; none where it can't be read: `validate` says why."""
     try:
-        return chosen_code(load(Paths).base)
+        return chosen_code(load(Train).backend, load(Paths).base)
     except SpriteLoraError:
         return []
 
 
 def code_of(stage: str, chosen: list[str]) -> dict[str, str]:
-    """Module or file to its hash, with `chosen` families' modules alone. The Snakefile is part of `sample`."""
-    code = stage_code(stage, chosen if stage in ON_THE_BASE else None)
+    """Module or file to its hash, of plug-ins the `chosen` ones alone. The Snakefile is part of `sample`."""
+    code = stage_code(stage, chosen if stage in OF_THE_RUN else None)
     return code | {"Snakefile": script_hash(ROOT / "Snakefile")} if stage == "sample" else code
 
 

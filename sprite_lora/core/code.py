@@ -1,6 +1,6 @@
 """Which code each stage runs, and one hash of what it does: comments, docstrings and layout do not count.
 
-A stage's code is the closure of its imports: every module of this project that its folder imports, imports inside of
+A stage's code is the closure of its imports: every module of this project that `__main__` imports, imports inside of
 functions included, with the data files beside those modules that they name. The hash of a module is taken over its
 syntax tree without docstrings, so an edited comment makes no stage stale, and no training state either.
 
@@ -32,11 +32,10 @@ def stage_code(stage: str, chosen: Iterable[str] | None = None, root: Path = ROO
 
     `chosen`: the plug-ins of the run; None counts all that the stage's registries name.
     """
-    start = [_module(path, root) for path in sorted((root / "stages" / stage).rglob("*.py"))]
-    modules = closure(start, root)
-    plugged = {name for module in modules for name in plug_ins(module, root)}
-    if plugged:
-        modules |= closure(sorted(plugged if chosen is None else plugged & set(chosen)), root)
+    modules = closure([f"stages.{stage}.__main__"], root)
+    wanted = None if chosen is None else set(chosen)
+    while more := {name for module in modules for name in plug_ins(module, root) if _is_in(name, wanted)} - modules:
+        modules |= closure(more, root)
     files = {module: _file(module, root) for module in modules}
     hashes = {module: module_hash(file) for module, file in files.items() if _does_something(file)}
     for file in files.values():
@@ -97,6 +96,10 @@ def _items(registry: ast.Dict) -> Iterator[tuple[ast.expr, ast.expr]]:
 def module_hash(path: Path) -> str:
     """Hash of what a module does: its syntax tree without docstrings, positions, and a registry's entries."""
     return sha256_text("".join(_spelled(_tree(path))))
+
+
+def _is_in(name: str, wanted: set[str] | None) -> bool:
+    return wanted is None or name in wanted
 
 
 def _does_something(path: Path) -> bool:
@@ -165,7 +168,3 @@ def _exists(module: str, root: Path) -> bool:
 def _file(module: str, root: Path) -> Path:
     path = root / (module.replace(".", "/") + ".py")
     return path if path.is_file() else root / module.replace(".", "/") / "__init__.py"
-
-
-def _module(path: Path, root: Path) -> str:
-    return path.relative_to(root).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")

@@ -13,23 +13,15 @@ clock, device and Git commit in logs/train/<fingerprint>.json.
 import argparse
 import sys
 from contextlib import nullcontext
-from datetime import timedelta
-from typing import Any
 
-from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.params import Paths, load
 from sprite_lora.dataset.manifest import read_manifest
 from sprite_lora.kohya.train_params import Train
-from stages.train.inputs import run_record
+from stages.train.backends import load_backend
 from stages.train.launch import is_chief, is_launched, launch
-from stages.train.log import StepLog
-from stages.train.needs import check_device
+from stages.train.record import checkpoint_names, run_record
 from stages.train.state import State, listed, only_trainer, prune
-from stages.train.training import checkpoint_names, train
-
-PATIENCE = timedelta(days=7)
-"""How long other processes wait for the first: it may have to wait for another trainer to end."""
 
 
 def main() -> None:
@@ -50,23 +42,16 @@ def main() -> None:
 
 
 def run_training(params: Train, paths: Paths) -> None:
-    """Train, unless these inputs were trained already, and publish the checkpoints to the stage's output."""
-    check_device(params, machine.device())
+    """Have the backend train, and publish the checkpoints to the stage's output."""
+    backend = load_backend(params.backend)
+    backend.check(params)
     manifest = read_manifest(paths.dataset)
     record = run_record(params, manifest, paths)
     fingerprint, names = record["fingerprint"], checkpoint_names(params)
     state = State(paths.state / "train" / fingerprint)
-    chief = is_chief()
-    with only_trainer(paths.state / "train", fingerprint) if chief else nullcontext():
-        accelerator = make_accelerator(params.mixed_precision)
-        rows = state.finished(names)
-        accelerator.wait_for_everyone()
-        if rows is None:
-            train(params, paths, manifest, record, state, accelerator)
-        elif chief:
-            print(f"trained already: the checkpoints are in {state.folder}")
-            StepLog(paths.reports / "train", rows)
-        if chief:
+    with only_trainer(paths.state / "train", fingerprint) if is_chief() else nullcontext():
+        backend.train(params, paths, manifest, record, state)
+        if is_chief():
             if present_fingerprint(load(Train), load(Paths)) != fingerprint:
                 changed = "params, dataset, base model or code changed while it trained"
                 raise SpriteLoraError(f"{changed}; the checkpoints stay in {state.epochs}", "again: dvc repro")
@@ -78,17 +63,6 @@ def present_fingerprint(params: Train, paths: Paths) -> str:
     """The fingerprint of the inputs as they lie there now."""
     fingerprint: str = run_record(params, read_manifest(paths.dataset), paths)["fingerprint"]
     return fingerprint
-
-
-def make_accelerator(mixed_precision: str) -> Any:
-    """Device, autocast, fp16's gradient scaler, and what joins several processes."""
-    from accelerate import Accelerator  # type: ignore[import-untyped]
-    from accelerate.utils import InitProcessGroupKwargs  # type: ignore[import-untyped]
-
-    machine.deterministic()
-    on_cpu = machine.device().type == "cpu"
-    patience = InitProcessGroupKwargs(timeout=PATIENCE)
-    return Accelerator(mixed_precision=mixed_precision, cpu=on_cpu, kwargs_handlers=[patience])
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

@@ -1,39 +1,15 @@
-"""What a run is made from, and the record of it."""
+"""The pictures of a run, read and encoded, and the run in numbers."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sprite_lora.bases.base_model import BaseModel
-from sprite_lora.bases.registry import chosen_code
-from sprite_lora.core.code import code_hash
-from sprite_lora.core.files import sha256_tree
-from sprite_lora.core.params import Paths
-from sprite_lora.core.record import base_hash, stamped, versions
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import Regular
 from sprite_lora.kohya.train_params import Train
 from stages.train.batch import BatchPlan, encode_file, entries
 from stages.train.run import Picture
-
-
-def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any]:
-    """Exactly what the stage depends on, with its fingerprint."""
-    package = manifest.model_dump(include={"folder", "name", "num_repeats", "resolution", "art_pixels", "background"})
-    return stamped(
-        {
-            "stage": "train",
-            "params": params.model_dump(mode="json"),
-            "package": package,
-            "captions": manifest.captions_sha256,
-            "sprites": manifest.sprites_sha256,
-            "regularisation": sha256_tree(paths.regularisation),
-            "base": base_hash(paths.base),
-            "code": code_hash("train", chosen_code(paths.base)),
-            "versions": versions(),
-        }
-    )
 
 
 def make_plan(params: Train, manifest: Manifest, regularisation: list[Regular]) -> BatchPlan:

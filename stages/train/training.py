@@ -1,20 +1,22 @@
-"""The course of a training: resume, epochs, checkpoints."""
+"""The backend `native`: the course of a training, with its resume, epochs and checkpoints."""
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from sprite_lora.bases.base_model import load_base
+from sprite_lora.core import machine
 from sprite_lora.core.params import Paths
 from sprite_lora.core.precision import torch_dtype
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import folders, read_regularisation
 from sprite_lora.kohya.metadata import Training, epoch_metadata, file_metadata
 from sprite_lora.kohya.train_params import Train
-from sprite_lora.lora.checkpoints import checkpoint_files, file_name
+from sprite_lora.lora.checkpoints import file_name
 from sprite_lora.lora.file import write_lora
 from sprite_lora.lora.size import lora_bytes
 from stages.train import faults, needs
@@ -22,17 +24,43 @@ from stages.train.gradients import side_by_side
 from stages.train.inputs import make_plan, read_pictures
 from stages.train.log import RunLog, StepLog
 from stages.train.optimizer import described
+from stages.train.record import checkpoint_names
 from stages.train.run import Run
 from stages.train.state import State
 
-
-def checkpoint_names(params: Train) -> list[str]:
-    """File names of all checkpoints that the run leaves."""
-    files = checkpoint_files(Path(), params.output_name, params.max_train_epochs, params.save_every_n_epochs)
-    return [path.name for path in files.values()]
+PATIENCE = timedelta(days=7)
+"""How long other processes wait for the first: it may have to wait for another trainer to end."""
 
 
-def train(
+def check(params: Train) -> None:
+    """Raise SpriteLoraError for settings that this machine cannot do."""
+    needs.check_device(params, machine.device())
+
+
+def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State) -> None:
+    """Train, unless these inputs were trained already. The checkpoints are in the state folder then."""
+    accelerator = make_accelerator(params.mixed_precision)
+    rows = state.finished(checkpoint_names(params))
+    accelerator.wait_for_everyone()
+    if rows is None:
+        train_on(params, paths, manifest, record, state, accelerator)
+    elif accelerator.is_main_process:
+        print(f"trained already: the checkpoints are in {state.folder}")
+        StepLog(paths.reports / "train", rows)
+
+
+def make_accelerator(mixed_precision: str) -> Any:
+    """Device, autocast, fp16's gradient scaler, and what joins several processes."""
+    from accelerate import Accelerator  # type: ignore[import-untyped]
+    from accelerate.utils import InitProcessGroupKwargs  # type: ignore[import-untyped]
+
+    machine.deterministic()
+    on_cpu = machine.device().type == "cpu"
+    patience = InitProcessGroupKwargs(timeout=PATIENCE)
+    return Accelerator(mixed_precision=mixed_precision, cpu=on_cpu, kwargs_handlers=[patience])
+
+
+def train_on(
     params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State, accelerator: Any
 ) -> None:
     """Train from the last saved state, or from the start, to the end. Only the main process writes and talks."""

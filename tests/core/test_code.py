@@ -135,3 +135,17 @@ def test_every_python_spells_the_tree_alike(stage, tmp_path):
                 [found.stdout.strip(), "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
             )
             assert done.stdout == "True\n", version
+
+
+def test_the_backend_and_the_family_of_a_run_are_its_code_and_no_others():
+    from stages.train.backends import chosen_code
+
+    chosen = chosen_code("native", ROOT / "models/nano")
+    assert chosen == ["sprite_lora.bases.families.sd1", "stages.train.training"]
+    native, none = code.stage_code("train", chosen), code.stage_code("train", [])
+    assert {
+        "stages.train.run",
+        "stages.train.objective",
+        "sprite_lora.bases.families.sd1",
+    } <= native.keys() - none.keys()
+    assert "sprite_lora.bases.families.sdxl" not in native

@@ -8,7 +8,7 @@ from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
-from sprite_lora.bases.registry import UNKNOWN, chosen_code, family_of_width, ignored_settings
+from sprite_lora.bases.registry import UNKNOWN, family_of_width, ignored_settings
 from sprite_lora.core import git
 from sprite_lora.core.code import code_hash
 from sprite_lora.core.errors import SpriteLoraError
@@ -21,6 +21,7 @@ from sprite_lora.kohya.effective import resolve
 from sprite_lora.kohya.metadata import flags, tag_frequency
 from sprite_lora.lora.layout import Module, family, read_modules
 from sprite_lora.results.run_facts import CODE, Base, Captions, RunFacts, from_params, from_record
+from stages.train.backends import chosen_code
 from tools.drift.history import facts, is_history, read_history, read_yaml
 
 
@@ -53,8 +54,9 @@ def _params_file(path: Path, name: str) -> RunFacts:
     if path != FILE:
         return found
     base = Path(found.base.name) if found.base.name else None
-    chosen = chosen_code(base) if base and Path("dvc.yaml").is_file() else []
-    code = {CODE: code_hash("train", chosen)} if chosen else {}
+    code = {}
+    if base and base.exists() and Path("dvc.yaml").is_file():
+        code = {CODE: code_hash("train", chosen_code(str(content["train"].get("backend")), base))}
     return replace(
         found,
         base=replace(found.base, path=base if base and base.exists() else None),

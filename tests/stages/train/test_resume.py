@@ -130,7 +130,7 @@ def test_changed_code_captions_or_base_never_resume(project, monkeypatch):
 
     seen = {present()}
     with monkeypatch.context() as changed:
-        changed.setattr("stages.train.inputs.code_hash", lambda stage, chosen: "other code")
+        changed.setattr("stages.train.record.code_hash", lambda *args: "other code")
         seen.add(present())
     manifest = project.root / "outputs/dataset/manifest.json"
     manifest.write_text(manifest.read_text().replace('"captions"', '"other captions"'))
