@@ -37,7 +37,7 @@ def full_size(family):
         texts = [CLIPTextModel(CLIPTextConfig.from_pretrained(folder / "text_encoder"))]
         if family == "sdxl_base_v1-0":
             texts.append(CLIPTextModelWithProjection(CLIPTextConfig.from_pretrained(folder / "text_encoder_2")))
-    return BaseModel(load_family(family), None, texts, unet, None, {})
+    return BaseModel(None, texts, unet, None, {}, load_family(family))
 
 
 def random_weights(network, seed=0):

@@ -39,10 +39,8 @@ def in_sampling(root: Path) -> bool:
     return len(list((root / "outputs/samples").rglob("*.png"))) >= 1
 
 
-@pytest.mark.parametrize(
-    "whole_group",
-    [pytest.param(True, id="whole group"), pytest.param(False, id="dvc alone", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("whole_group", [True, False], ids=["whole group", "dvc alone"])
 @pytest.mark.parametrize(("module", "reached"), [("stages.train", in_training), ("stages.sample", in_sampling)])
 def test_repro_finishes_after_kill_9(fresh, short_run, module, reached, whole_group):
     dvc = subprocess.Popen(

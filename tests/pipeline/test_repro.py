@@ -3,6 +3,7 @@
 import json
 import time
 
+import pytest
 from PIL import Image
 from safetensors import safe_open
 
@@ -61,6 +62,7 @@ def test_from_a_picture_to_its_checkpoint_params_and_captions(short_run):
         assert (root / "captions" / f"{stem}.txt").read_text().strip() == caption
 
 
+@pytest.mark.slow
 def test_two_clones_make_the_same_bytes(short_run, fresh):
     fresh.run("dvc", "repro")
     assert fresh.tensors() == short_run.tensors()

@@ -176,6 +176,7 @@ def test_failing_stage_is_heard_on_the_terminal(drawable, pretender):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_orphan_with_older_params_spoils_nothing(drawable, tmp_path):
     """Snakemake alone is killed, its sampler lives on; meanwhile the params change and the outputs are drawn anew.
 

@@ -1,5 +1,7 @@
 """A dataset folder and epochs of pictures as the stages before leave them, made from the sample set's own sprites."""
 
+# ruff: noqa: F811 (fixtures are imported, and asked for by the same name)
+
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,45 +11,14 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 from places import ROOT
+from scoring_fixtures import captions, ruler, score, section, sprites  # noqa: F401
 
 from sprite_lora.art.sprite import enlarge
 from sprite_lora.dataset.manifest import Item, Manifest
 from sprite_lora.results.picture import web_ui_text, write_picture
-from sprite_lora.scoring.ruler import Training, training
-from sprite_lora.scoring.score_params import Score
-from sprite_lora.scoring.view import view
 
 RESOLUTION = 192
 Pixels = NDArray[np.uint8]
-
-
-@pytest.fixture(scope="session")
-def section() -> dict[str, object]:
-    """The section `score` of the project's own params.yaml."""
-    content: dict[str, object] = yaml.safe_load((ROOT / "params.yaml").read_text())["score"]
-    return content
-
-
-@pytest.fixture(scope="session")
-def score(section: dict[str, object]) -> Score:
-    return Score.model_validate(section)
-
-
-@pytest.fixture(scope="session")
-def sprites() -> dict[str, Pixels]:
-    """Stem to 24x24 cells: every eighth of the sample set."""
-    files = sorted((ROOT / "data").glob("*.png"))[::8]
-    return {file.stem: np.asarray(Image.open(file).convert("RGB")) for file in files}
-
-
-@pytest.fixture(scope="session")
-def captions(sprites: dict[str, Pixels]) -> dict[str, str]:
-    return {stem: (ROOT / "captions" / f"{stem}.txt").read_text().strip() for stem in sprites}
-
-
-@pytest.fixture(scope="session")
-def ruler(sprites: dict[str, Pixels], score: Score) -> Training:
-    return training(list(sprites), [view(cells, "", 24, score.tolerance) for cells in sprites.values()], score)
 
 
 @pytest.fixture
