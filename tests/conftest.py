@@ -1,4 +1,4 @@
-"""What tests of several rooms need: tiny random base models in Stable Diffusion's shapes, files of sd-scripts."""
+"""What tests of several folders need: tiny random base models in Stable Diffusion's shapes, files of sd-scripts."""
 
 import shutil
 
