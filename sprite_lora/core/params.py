@@ -1,7 +1,7 @@
 """params.yaml, read into frozen, typed sections.
 
-Each stage writes its own section as a class in `stages/<stage>/params.py`; a stage that needs a value reads just that
-section, `load(Train)`, so that no stage depends on code that it does not use.
+A section is a class in a module `*_params.py`, in the package that it is about. A stage that needs a value reads just
+that section, `load(Train)`, so that no stage depends on code that it does not use.
 """
 
 import difflib

@@ -1,8 +1,6 @@
 """What a stage's code hash sees: what its modules do, wherever they are imported, and nothing else."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from places import ROOT
@@ -123,18 +121,16 @@ def test_data_of_the_project_is_in_its_closures():
     assert "sprite_lora/dataset/clip/merges.txt" in validate
 
 
-@pytest.mark.parametrize("stage", ["train", "score"])
-def test_every_python_spells_the_tree_alike(stage, tmp_path):
-    """As far as other versions are installed here: a hash that differs would train anew for nothing."""
-    ours = code.stage_code(stage)
-    program = f"from sprite_lora.core.code import stage_code; print(stage_code({stage!r}) == {ours!r})"
-    for version in ("3.12", "3.13"):
-        found = subprocess.run(["uv", "python", "find", version], capture_output=True, text=True, check=False)
-        if found.returncode == 0 and Path(found.stdout.strip()).resolve() != Path(sys.executable).resolve():
-            done = subprocess.run(
-                [found.stdout.strip(), "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-            )
-            assert done.stdout == "True\n", version
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_another_python_spells_the_tree_alike(version):
+    """A hash that differs would train anew for nothing."""
+    found = subprocess.run(["uv", "python", "find", version], capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        pytest.skip(f"no Python {version} here: uv python install {version}")
+    program = "from sprite_lora.core.code import stage_code; print(stage_code('train'))"
+    command = [found.stdout.strip(), "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{code.stage_code('train')}\n"
 
 
 def test_the_backend_and_the_family_of_a_run_are_its_code_and_no_others():

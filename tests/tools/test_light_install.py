@@ -1,4 +1,4 @@
-"""Captions, sprites, headers and records need no deep learning: the gate and the tools run where nothing of it is."""
+"""Captions, sprites, headers and records need no deep learning: validate and the tools run without it."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def project(tmp_path_factory):
 
 
 def everything_runs(project, command):
-    """Each tool, and the gate, over the project, from the command that stands for `sprite-lora`."""
+    """Each tool, and validate, over the project, from the command that stands for `sprite-lora`."""
 
     def said(*arguments):
         done = subprocess.run([*command, *arguments], cwd=project, capture_output=True, text=True, env=environment)
