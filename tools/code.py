@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
+from sprite_lora.bases.registry import chosen_code as chosen_family
 from sprite_lora.core.code import ROOT, script_hash, stage_code
 from sprite_lora.core.errors import SpriteLoraError, run
 from sprite_lora.core.files import write_json
 from sprite_lora.core.params import Paths, load
+from sprite_lora.kohya.backends import chosen_code as chosen_backend
 from sprite_lora.kohya.train_params import Train
-from stages.train.backends import chosen_code
 from tools.command_line import STAGES
 
 OF_THE_RUN = ("train", "sample")
@@ -38,7 +39,7 @@ def command(write: bool) -> None:
 def present_choice() -> list[str]:
     """The plug-ins of params.yaml's run; none where it can't be read: `validate` says why."""
     try:
-        return chosen_code(load(Train).backend, load(Paths).base)
+        return [*chosen_backend(load(Train).backend), *chosen_family(load(Paths).base)]
     except SpriteLoraError:
         return []
 

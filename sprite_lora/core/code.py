@@ -6,7 +6,8 @@ syntax tree without docstrings, so an edited comment makes no stage stale, and n
 
 Plug-ins are modules that a registry names as text and loads when they are chosen: a dict called `REGISTRY`, name to
 module. The registry itself does not count; of its modules those count that a run chooses. So adding a base family or a
-training backend makes no earlier run stale.
+training backend makes no earlier run stale. A plug-in inside of a stage's folder counts for that stage alone: no stage
+runs another's code.
 """
 
 import ast
@@ -34,7 +35,15 @@ def stage_code(stage: str, chosen: Iterable[str] | None = None, root: Path = ROO
     """
     modules = closure([f"stages.{stage}.__main__"], root)
     wanted = None if chosen is None else set(chosen)
-    while more := {name for module in modules for name in plug_ins(module, root) if _is_in(name, wanted)} - modules:
+    while (
+        more := {
+            name
+            for module in modules
+            for name in plug_ins(module, root)
+            if _is_in(name, wanted) and not _is_another_stages(name, stage)
+        }
+        - modules
+    ):
         modules |= closure(more, root)
     files = {module: _file(module, root) for module in modules}
     hashes = {module: module_hash(file) for module, file in files.items() if _does_something(file)}
@@ -100,6 +109,10 @@ def module_hash(path: Path) -> str:
 
 def _is_in(name: str, wanted: set[str] | None) -> bool:
     return wanted is None or name in wanted
+
+
+def _is_another_stages(name: str, stage: str) -> bool:
+    return name.startswith("stages.") and not name.startswith(f"stages.{stage}.")
 
 
 def _does_something(path: Path) -> bool:

@@ -20,7 +20,6 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
         part_rate(not unet_only, values["text_encoder_lr"], general),
     )
     return [
-        (values["backend"] == "kohya", "backend: kohya lands with a later release; write native"),
         (
             unet_only and text_only,
             "network_train_unet_only and network_train_text_encoder_only leave nothing to train: keep one",

@@ -1,17 +1,16 @@
 """What a row on a trainer flag holds: kohya's name and default, what it does, where metadata records it.
 
-The rows themselves stand in train_params.py: each field of `Train` is one, and those flags that only sd-scripts has
-stand beside it. Everything else that names flags derives from them.
+The rows themselves stand in rows/: each field of `Train` is one, and those flags that only sd-scripts has stand
+beside it. Everything else that names flags derives from them.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import partial
+from typing import Annotated, Any
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
-
-Backend = Literal["native", "kohya"]
 
 ARCHITECTURE = "architecture"
 BATCH = "resolution and batch"
@@ -35,6 +34,10 @@ ON = object()
 
 OFF = (None, 0, 0.0, False, "", "none")
 """Values that sd-scripts reads as `not used` wherever a setting may be off."""
+
+Rate = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
 
 Needs = tuple[tuple[str, tuple[Any, ...]], ...]
 
@@ -68,10 +71,14 @@ class Flag:
     """The section of params.yaml that holds it; empty where it can't be chosen."""
     refused: str = ""
     """Why it must not stand in the section `train`: what it would do to pictures that `package` made."""
-    backends: tuple[Backend, ...] = ("native", "kohya")
+    backends: tuple[str, ...] = ("native", "kohya")
     """Which trainers know it."""
     after: str = ""
     """For a row that is no field of `Train`: the one that it follows in drift's tables; empty: the one above it."""
+
+
+kohya = partial(Flag, backends=("kohya",))
+"""A row of a flag that sd-scripts alone knows."""
 
 
 def flag(  # more than seven parameters: one for each column of the row  # noqa: PLR0913  a row of a table
@@ -85,7 +92,7 @@ def flag(  # more than seven parameters: one for each column of the row  # noqa:
     metadata: str = "",
     dataset: str = "",
     subset: str = "",
-    backends: tuple[Backend, ...] = ("native", "kohya"),
+    backends: tuple[str, ...] = ("native", "kohya"),
     means: Any = _AS_DEFAULT,
     required: bool = False,
     **constraints: Any,

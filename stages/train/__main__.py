@@ -17,8 +17,8 @@ from contextlib import nullcontext
 from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.params import Paths, load
 from sprite_lora.dataset.manifest import read_manifest
+from sprite_lora.kohya.backends import load_backend
 from sprite_lora.kohya.train_params import Train
-from stages.train.backends import load_backend
 from stages.train.launch import is_chief, is_launched, launch
 from stages.train.record import checkpoint_names, run_record
 from stages.train.state import State, listed, only_trainer, prune

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from sprite_lora.bases.registry import chosen_code as chosen_family
 from sprite_lora.core.code import code_hash
 from sprite_lora.core.files import sha256_tree
 from sprite_lora.core.params import Paths
 from sprite_lora.core.record import base_hash, stamped, versions
 from sprite_lora.dataset.manifest import Manifest
+from sprite_lora.kohya.backends import chosen_code as chosen_backend
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import checkpoint_files
-from stages.train.backends import chosen_code
 
 
 def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any
             "sprites": manifest.sprites_sha256,
             "regularisation": sha256_tree(paths.regularisation),
             "base": base_hash(paths.base),
-            "code": code_hash("train", chosen_code(params.backend, paths.base)),
+            "code": code_hash("train", [*chosen_backend(params.backend), *chosen_family(paths.base)]),
             "versions": versions(),
         }
     )

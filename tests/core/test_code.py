@@ -1,11 +1,14 @@
 """What a stage's code hash sees: what its modules do, wherever they are imported, and nothing else."""
 
+import shutil
 import subprocess
 
 import pytest
 from places import ROOT
 
+from sprite_lora.bases import registry
 from sprite_lora.core import code
+from sprite_lora.kohya import backends
 
 PENS = """
 from sprite_lora.inks import REGISTRY
@@ -134,14 +137,43 @@ def test_another_python_spells_the_tree_alike(version):
 
 
 def test_the_backend_and_the_family_of_a_run_are_its_code_and_no_others():
-    from stages.train.backends import chosen_code
-
-    chosen = chosen_code("native", ROOT / "models/nano")
-    assert chosen == ["sprite_lora.bases.families.sd1", "stages.train.training"]
+    chosen = [*backends.chosen_code("native"), *registry.chosen_code(ROOT / "models/nano")]
+    assert chosen == ["stages.train.native.training", "sprite_lora.bases.families.sd1"]
     native, none = code.stage_code("train", chosen), code.stage_code("train", [])
     assert {
-        "stages.train.run",
-        "stages.train.objective",
+        "stages.train.native.run",
+        "stages.train.native.objective",
         "sprite_lora.bases.families.sd1",
     } <= native.keys() - none.keys()
     assert "sprite_lora.bases.families.sdxl" not in native
+
+
+def test_a_stage_that_reads_the_name_of_a_backend_does_not_run_its_code():
+    """validate and sample import the section `train`, which names the backends; training is another stage's code."""
+    for stage in ("validate", "sample", "report"):
+        counted = code.stage_code(stage)
+        assert "sprite_lora.kohya.backends" in counted
+        assert not [module for module in counted if module.startswith("stages.train")]
+
+
+@pytest.fixture
+def copy_of_code(tmp_path):
+    for package in ("sprite_lora", "stages"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_a_new_backend_is_no_code_of_older_runs(copy_of_code):
+    """Its line in the registry and its module: neither native's hash nor any other stage's moves."""
+    chosen = ["stages.train.native.training", "sprite_lora.bases.families.sd1"]
+    stages = ("validate", "train", "sample", "report")
+    before = [code.stage_code(stage, chosen if stage == "train" else None, copy_of_code) for stage in stages]
+    backends_file = copy_of_code / "sprite_lora/kohya/backends.py"
+    text = backends_file.read_text()
+    assert '    "native": ' in text
+    backends_file.write_text(text.replace('    "native": ', '    "other": "stages.train.other",\n    "native": '))
+    (copy_of_code / "stages/train/other.py").write_text("print('trains')\n")
+    for cached in (code.imports, code.plug_ins, code.module_hash, code._tree):
+        cached.cache_clear()
+    assert [code.stage_code(stage, chosen if stage == "train" else None, copy_of_code) for stage in stages] == before
+    assert "stages.train.other" in code.stage_code("train", ["stages.train.other"], copy_of_code)

@@ -12,7 +12,7 @@ from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.dataset.manifest import Item, Manifest
 from sprite_lora.kohya.metadata import Training, count_tags, epoch_metadata, file_metadata, short_hash
 from sprite_lora.kohya.train_params import Train
-from stages.train.batch import BatchPlan, entries
+from stages.train.native.batch import BatchPlan, entries
 
 KOHYA = SHARED / "kohya"
 RECORD = {"fingerprint": "0123456789abcdef", "base": "base-sha"}

@@ -81,7 +81,7 @@ def test_files_of_the_project_are_valid(preset):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"backend": "kohya"}, "backend: kohya lands with a later release"),
+        ({"backend": "kohia"}, "'kohia' is no backend: native"),
         ({"network_train_unet_only": True, "network_train_text_encoder_only": True}, "leave nothing to train"),
         ({"unet_lr": 0, "text_encoder_lr": 0}, "every part's learning rate is 0"),
         ({"conv_alpha": 1.0}, "conv_alpha does nothing without conv_dim"),

@@ -9,6 +9,7 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 
 from sprite_lora.bases.registry import UNKNOWN, family_of_width, ignored_settings
+from sprite_lora.bases.registry import chosen_code as chosen_family
 from sprite_lora.core import git
 from sprite_lora.core.code import code_hash
 from sprite_lora.core.errors import SpriteLoraError
@@ -17,11 +18,11 @@ from sprite_lora.core.params import FILE, Paths, parse
 from sprite_lora.core.precision import name_of
 from sprite_lora.core.record import METADATA_KEY, base_hash, versions
 from sprite_lora.dataset.caption import first_line
+from sprite_lora.kohya.backends import chosen_code as chosen_backend
 from sprite_lora.kohya.effective import resolve
 from sprite_lora.kohya.metadata import flags, tag_frequency
 from sprite_lora.lora.layout import Module, family, read_modules
 from sprite_lora.results.run_facts import CODE, Base, Captions, RunFacts, from_params, from_record
-from stages.train.backends import chosen_code
 from tools.drift.history import facts, is_history, read_history, read_yaml
 
 
@@ -56,7 +57,8 @@ def _params_file(path: Path, name: str) -> RunFacts:
     base = Path(found.base.name) if found.base.name else None
     code = {}
     if base and base.exists() and Path("dvc.yaml").is_file():
-        code = {CODE: code_hash("train", chosen_code(str(content["train"].get("backend")), base))}
+        chosen = [*chosen_backend(str(content["train"].get("backend"))), *chosen_family(base)]
+        code = {CODE: code_hash("train", chosen)}
     return replace(
         found,
         base=replace(found.base, path=base if base and base.exists() else None),

@@ -23,8 +23,8 @@ from sprite_lora.core.params import Paths, load
 from sprite_lora.dataset.manifest import read_manifest
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.file import model_hash
-from stages.train.inputs import make_plan, read_pictures
-from stages.train.run import Run
+from stages.train.native.inputs import make_plan, read_pictures
+from stages.train.native.run import Run
 
 RESOLUTION = 48
 SHORT = {
@@ -143,7 +143,7 @@ def make_project(root, monkeypatch, base):
     (root / "params.yaml").write_text(yaml.safe_dump(content))
     write_dataset(root / "outputs/dataset")
     monkeypatch.chdir(root)
-    monkeypatch.setattr("stages.train.training.load_base", loaded_once)
+    monkeypatch.setattr("stages.train.native.training.load_base", loaded_once)
     return Project(root)
 
 

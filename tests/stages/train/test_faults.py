@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from sprite_lora.core.errors import SpriteLoraError
-from stages.train import faults, gradients, needs
-from stages.train.run import Run
+from stages.train import faults
+from stages.train.native import gradients, needs
+from stages.train.native.run import Run
 
 
 def fail_at_step(monkeypatch, step, change):
@@ -21,7 +22,7 @@ def fail_at_step(monkeypatch, step, change):
         return change(loss, model) if changed.batches == step else loss
 
     changed.batches = 0
-    monkeypatch.setattr("stages.train.run.add_gradients", changed)
+    monkeypatch.setattr("stages.train.native.run.add_gradients", changed)
 
 
 def nan_loss(loss, model):

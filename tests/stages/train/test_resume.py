@@ -9,8 +9,8 @@ import time
 import pytest
 
 from sprite_lora.core.errors import SpriteLoraError
-from stages.train import training
-from stages.train.run import Run
+from stages.train.native import training
+from stages.train.native.run import Run
 from stages.train.state import State, only_trainer
 
 OPTIMIZERS = {

@@ -93,7 +93,7 @@ def test_trained_inputs_are_published_again_without_training(project, monkeypatc
     """DVC deletes the outputs before it runs the stage; that costs nothing."""
     import shutil
 
-    from stages.train import training
+    from stages.train.native import training
 
     one = project.train()
     log = (project.root / "reports/train/plots/metrics/loss.tsv").read_bytes()
@@ -114,7 +114,7 @@ def test_foreign_files_in_the_output_are_removed(project):
 
 def test_inputs_that_changed_while_it_trained_are_not_published(project, monkeypatch):
     """An orphaned trainer must not overwrite what the present inputs stand for."""
-    from stages.train import training
+    from stages.train.native import training
 
     save = training.save
 

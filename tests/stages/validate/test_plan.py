@@ -10,7 +10,7 @@ from sprite_lora.dataset.package_params import Package
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import saved_epochs
 from sprite_lora.results.plan import Plan
-from stages.train.batch import BatchPlan, entries
+from stages.train.native.batch import BatchPlan, entries
 from stages.validate.plan import make_plan
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())

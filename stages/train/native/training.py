@@ -19,13 +19,14 @@ from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import file_name
 from sprite_lora.lora.file import write_lora
 from sprite_lora.lora.size import lora_bytes
-from stages.train import faults, needs
-from stages.train.gradients import side_by_side
-from stages.train.inputs import make_plan, read_pictures
+from stages.train import faults
 from stages.train.log import RunLog, StepLog
-from stages.train.optimizer import described
+from stages.train.native import needs
+from stages.train.native.gradients import side_by_side
+from stages.train.native.inputs import make_plan, read_pictures
+from stages.train.native.optimizer import described
+from stages.train.native.run import Run
 from stages.train.record import checkpoint_names
-from stages.train.run import Run
 from stages.train.state import State
 
 PATIENCE = timedelta(days=7)

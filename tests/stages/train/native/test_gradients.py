@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sprite_lora.core import machine
-from stages.train.gradients import add_gradients
+from stages.train.native.gradients import add_gradients
 
 
 def warmed(run):
@@ -110,7 +110,7 @@ def test_sdxl_is_told_the_pooled_text_and_the_sizes(project_sdxl, make_run):
 
 
 def test_untrained_text_encoder_costs_no_gradients(project, make_run):
-    from stages.train.gradients import encode_captions
+    from stages.train.native.gradients import encode_captions
 
     run = make_run(project, network_train_unet_only=True)
     assert not encode_captions(run.model, ["a"]).states.requires_grad

@@ -8,8 +8,8 @@ from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import Regular
 from sprite_lora.kohya.train_params import Train
-from stages.train.batch import BatchPlan, encode_file, entries
-from stages.train.run import Picture
+from stages.train.native.batch import BatchPlan, encode_file, entries
+from stages.train.native.run import Picture
 
 
 def make_plan(params: Train, manifest: Manifest, regularisation: list[Regular]) -> BatchPlan:

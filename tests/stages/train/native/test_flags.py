@@ -5,7 +5,7 @@ import torch
 
 from sprite_lora.bases.base_model import load_base
 from stages.train.faults import Interruption
-from stages.train.gradients import encode_captions
+from stages.train.native.gradients import encode_captions
 
 PLAIN = {}
 """The weights with no flag changed; trained once."""
@@ -110,7 +110,7 @@ def test_max_token_length_sets_what_the_unet_reads(project, base, make_run, leng
 
 
 def test_velocity_is_the_target(project, base, make_run):
-    from stages.train import objective
+    from stages.train.native import objective
 
     plain = make_run(project, base=base, v_parameterization=False)
     one = plain.batch(plain.pictures, 4)
@@ -137,8 +137,8 @@ def test_v_prediction_base_is_refused_without_the_flag(project, base, make_run):
 def test_accumulated_step_is_the_mean_of_its_batches(project, base, make_run):
     """Two batches accumulated: the gradient is half the sum of both, as in kohya."""
     run = make_run(project, base=base, train_batch_size=1, gradient_accumulation_steps=2, max_grad_norm=0.0)
-    from stages.train.batch import epoch_batches, step_batches
-    from stages.train.gradients import batch_loss
+    from stages.train.native.batch import epoch_batches, step_batches
+    from stages.train.native.gradients import batch_loss
 
     weights = list(run.network.parameters())
     sums = [torch.zeros_like(weight) for weight in weights]

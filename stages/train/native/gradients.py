@@ -14,7 +14,7 @@ from sprite_lora.bases.text import Encoded
 from sprite_lora.core import machine
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.network import LoRANetwork
-from stages.train.objective import picture_losses
+from stages.train.native.objective import picture_losses
 
 PICTURES_AT_ONCE = 2
 """On a CPU a batch is cut so; each part is computed on one thread, so that the bits do not depend on the cores.

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from stages.train.batch import BatchPlan, entries, epoch_batches, step_batches
+from stages.train.native.batch import BatchPlan, entries, epoch_batches, step_batches
 
 
 def plan(pictures=7, repeats=2, batch=4, accumulation=1, processes=1, epochs=3):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from sprite_lora.lora.network import LoRAModule
-from stages.train.optimizer import change_of_weights, scale_down
+from stages.train.native.optimizer import change_of_weights, scale_down
 
 
 @pytest.mark.parametrize("target", [torch.nn.Linear(6, 5), torch.nn.Conv2d(6, 5, 3)], ids=["linear", "convolution"])

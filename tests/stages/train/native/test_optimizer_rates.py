@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers import get_scheduler
 
-from stages.train.optimizer import rate_factor, warmup_steps
+from stages.train.native.optimizer import rate_factor, warmup_steps
 
 STEPS = 40
 

@@ -5,7 +5,7 @@ from PIL import Image
 
 from sprite_lora.bases.base_model import load_base
 from sprite_lora.core.errors import SpriteLoraError
-from stages.train.batch import Posterior, encode_picture, read_picture
+from stages.train.native.batch import Posterior, encode_picture, read_picture
 
 
 def test_pixels_become_minus_one_to_one(tmp_path):

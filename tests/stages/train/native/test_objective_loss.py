@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.train.objective import alphas_cumprod, loss_weights, min_snr_weights, picture_losses, signal_to_noise
+from stages.train.native.objective import alphas_cumprod, loss_weights, min_snr_weights, picture_losses, signal_to_noise
 
 SNR = signal_to_noise(
     alphas_cumprod(
@@ -46,7 +46,7 @@ def test_prior_weight_and_min_snr_multiply():
 
 def test_loss_of_a_step_is_the_formula(project, make_run):
     """The whole way: latents, noise, timesteps, U-Net, weights, mean; everything but the models in float64."""
-    from stages.train.gradients import batch_loss
+    from stages.train.native.gradients import batch_loss
 
     run = make_run(project, min_snr_gamma=5.0, noise_offset=0.1)
     pictures = run.pictures[:2]

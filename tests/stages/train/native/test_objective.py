@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from sprite_lora.core import rng
-from stages.train import objective
-from stages.train.objective import batch_noise, batch_timesteps
+from stages.train.native import objective
+from stages.train.native.objective import batch_noise, batch_timesteps
 
 SCHEDULER = {
     "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000,

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from stages.train.batch import training_caption
+from stages.train.native.batch import training_caption
 
 CAPTION = "pixel art, 24x24, portrait of a lady,  red hair ,blue eyes, hat"
 TAGS = ["pixel art", "24x24", "portrait of a lady", "red hair", "blue eyes", "hat"]

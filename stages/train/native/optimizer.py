@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.kohya.train_params import Optimizer, Train
+from sprite_lora.kohya.rows.optimisation import Optimizer
+from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.network import LoRAModule, LoRANetwork
 
 

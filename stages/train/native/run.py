@@ -12,12 +12,19 @@ from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.network import LoRANetwork, ranks_for
-from stages.train import objective
-from stages.train.batch import BatchPlan, Posterior, epoch_batches, step_batches, training_caption
 from stages.train.faults import Interruption, StopRequestedError, check_finite
-from stages.train.gradients import Batch, Model, add_gradients, set_attention, set_gradient_checkpointing
-from stages.train.objective import loss_weights
-from stages.train.optimizer import make_optimizer, parameter_groups, rate_factor, scale_down, used_rates, warmup_steps
+from stages.train.native import objective
+from stages.train.native.batch import BatchPlan, Posterior, epoch_batches, step_batches, training_caption
+from stages.train.native.gradients import Batch, Model, add_gradients, set_attention, set_gradient_checkpointing
+from stages.train.native.objective import loss_weights
+from stages.train.native.optimizer import (
+    make_optimizer,
+    parameter_groups,
+    rate_factor,
+    scale_down,
+    used_rates,
+    warmup_steps,
+)
 from stages.train.state import Progress
 
 SMALLEST_SCALE = 1.0

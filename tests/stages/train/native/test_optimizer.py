@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.kohya.train_params import Optimizer
+from sprite_lora.kohya.rows.optimisation import Optimizer
 from stages.train.faults import Interruption
-from stages.train.optimizer import (
+from stages.train.native.optimizer import (
     CLASSES,
     described,
     make_optimizer,
@@ -136,7 +136,7 @@ def test_prodigys_rate_is_times_its_estimate():
     ids=lambda changes: changes["optimizer_type"],
 )
 def test_each_optimizer_trains_and_lowers_the_loss(project, make_run, changes):
-    from stages.train.gradients import batch_loss
+    from stages.train.native.gradients import batch_loss
 
     run = make_run(
         project,
@@ -189,7 +189,7 @@ def test_gradients_are_clipped_over_all_weights(project, make_run, limit, monkey
 
     monkeypatch.setattr(run.optimizer, "step", note)
     batch = run.batch([run.pictures[index] for index in _first_batch(run)], 0)
-    from stages.train.gradients import batch_loss
+    from stages.train.native.gradients import batch_loss
 
     gradients = torch.autograd.grad(batch_loss(run.model, batch), list(run.network.parameters()))
     whole = torch.stack([gradient.double().norm() for gradient in gradients]).norm().item()
@@ -199,6 +199,6 @@ def test_gradients_are_clipped_over_all_weights(project, make_run, limit, monkey
 
 
 def _first_batch(run):
-    from stages.train.batch import epoch_batches, step_batches
+    from stages.train.native.batch import epoch_batches, step_batches
 
     return epoch_batches(run.plan, 42, 0)[step_batches(run.plan, 0)[0][0]]

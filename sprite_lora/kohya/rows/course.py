@@ -1,0 +1,42 @@
+"""The run's course: how long, what is left, how fast."""
+
+from sprite_lora.core.params import Section
+from sprite_lora.kohya.flags import DURATION, NOT_COMPARED, SPEED, Count, Flag, flag, kohya
+
+
+class Course(Section):
+    """Fields of the section `train`."""
+
+    # fmt: off
+    seed: int = flag(None, DURATION, required=True, metadata="ss_seed", ge=0, lt=2**32,
+        comment="int; each random draw is a function of it and of the step",
+        effect="every random draw; not given, a new one each run")
+    max_train_epochs: Count = flag(None, DURATION, required=True, metadata="ss_num_epochs",
+        comment="int; in one epoch each picture is seen package.num_repeats times",
+        effect="how often all pictures are shown")
+    save_every_n_epochs: Count = flag(None, DURATION, required=True,
+        comment="int, epochs per checkpoint; the last epoch always leaves one",
+        effect="which epochs leave a file: what there is to choose from")
+    gradient_checkpointing: bool = flag(False, SPEED, metadata="ss_gradient_checkpointing",
+        comment="true = less memory, about a third more time, the same result", effect="less memory, more time")
+    xformers: bool = flag(False, SPEED,
+        comment="true = xformers' attention (CUDA GPU, extra `gpu`)",
+        effect="another attention kernel: differs by rounding")
+    sdpa: bool = flag(False, SPEED,
+        comment="true = torch's own fast attention", effect="another attention kernel: differs by rounding")
+    save_state_every_n_steps: Count = flag(None, NOT_COMPARED, required=True, backends=("native",),
+        comment="int, optimizer steps between two states to resume from; at each epoch's end too")
+    # fmt: on
+
+
+# fmt: off
+BESIDE: tuple[Flag, ...] = (
+    kohya("max_train_steps", DURATION, 1600, "number of updates; max_train_epochs overrides it",
+        metadata="ss_max_train_steps", after="max_train_epochs"),
+    kohya("cache_latents_to_disk", SPEED, False, "latents are kept as files; stale ones are reused", after="sdpa"),
+    kohya("vae_batch_size", SPEED, 1, "pictures encoded at once"),
+    kohya("lowram", SPEED, False, "loads to the GPU directly", metadata="ss_lowram"),
+    kohya("training_comment", NOT_COMPARED, None, metadata="ss_training_comment", after="save_state_every_n_steps"),
+)
+# fmt: on
+"""Rows that are no key of `train`."""

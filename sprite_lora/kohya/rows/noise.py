@@ -1,0 +1,58 @@
+"""Noise, and how the loss is weighed."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sprite_lora.core.params import Section
+from sprite_lora.kohya.flags import NOISE, NOT_COMPARED, ON, Flag, Rate, Share, flag, kohya
+
+
+class Noise(Section):
+    """Fields of the section `train`."""
+
+    # fmt: off
+    noise_offset: Rate | None = flag(None, NOISE, off_at_zero=True, metadata="ss_noise_offset",
+        comment="float | null; strength of one more noise value per picture and channel",
+        effect="lets overall brightness be learned: dark and bright pictures, flat backgrounds")
+    adaptive_noise_scale: float | None = flag(None, NOISE,
+        off_at_zero=True, metadata="ss_adaptive_noise_scale", needs=(("noise_offset", (ON,)),),
+        comment="float | null; noise_offset grows by this times |mean of the latent|",
+        effect="noise offset grows with brightness")
+    multires_noise_iterations: Annotated[int, Field(ge=0)] | None = flag(None, NOISE,
+        off_at_zero=True, metadata="ss_multires_noise_iterations",
+        comment="int | null; levels of pyramid noise, 6 is usual",
+        effect="noise at several scales: large flat areas are learned too")
+    multires_noise_discount: Rate = flag(0.3, NOISE,
+        metadata="ss_multires_noise_discount", needs=(("multires_noise_iterations", (ON,)),),
+        comment="float; level i of pyramid noise counts discount ** i", effect="how fast the coarser noise fades")
+    min_snr_gamma: Rate | None = flag(None, NOISE, off_at_zero=True, metadata="ss_min_snr_gamma",
+        comment="float | null; loss weight min(SNR, gamma) / SNR",
+        effect="caps the weight of nearly clean steps: steadier training")
+    scale_weight_norms: Annotated[float, Field(gt=0)] | None = flag(None, NOISE,
+        off_at_zero=True, metadata="ss_scale_weight_norms",
+        comment="float | null; after a step, each module's weight change is scaled down to this norm",
+        effect="keeps the LoRA's weights from growing past this")
+    network_dropout: Share | None = flag(None, NOISE, off_at_zero=True, metadata="ss_network_dropout",
+        comment="float 0..1 | null; share of the rank's neurons dropped in each step",
+        effect="drops the LoRA's neurons at random in training")
+    prior_loss_weight: Rate = flag(1.0, NOISE, metadata="ss_prior_loss_weight", needs=(("num_reg_images", (ON,)),),
+        comment="float; loss weight of regularisation pictures (paths.regularisation)",
+        effect="weight of regularisation pictures")
+    # fmt: on
+
+
+# fmt: off
+BESIDE: tuple[Flag, ...] = (
+    kohya("noise_offset_random_strength", NOISE, False, "a random part of the noise offset",
+        metadata="ss_noise_offset_random_strength", needs=(("noise_offset", (ON,)),), after="adaptive_noise_scale"),
+    kohya("debiased_estimation_loss", NOISE, False, "another weighing of the steps", metadata="ss_debiased_estimation",
+        after="min_snr_gamma"),
+    kohya("zero_terminal_snr", NOISE, False, "the last step is pure noise", metadata="ss_zero_terminal_snr"),
+    kohya("ip_noise_gamma", NOISE, None, "disturbs the noisy input", off_at_zero=True, metadata="ss_ip_noise_gamma"),
+    kohya("ip_noise_gamma_random_strength", NOT_COMPARED, False, metadata="ss_ip_noise_gamma_random_strength"),
+    Flag("num_reg_images", NOISE, 0, "regularisation pictures beside the trained ones", metadata="ss_num_reg_images",
+        after="prior_loss_weight"),
+)
+# fmt: on
+"""Rows that are no key of `train`."""

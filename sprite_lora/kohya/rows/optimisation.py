@@ -1,0 +1,70 @@
+"""Learning rates, the optimizer, and number formats."""
+
+from typing import Literal
+
+from sprite_lora.core.params import Section
+from sprite_lora.kohya.flags import OPTIMISATION, PRECISION, Count, Flag, Rate, flag, kohya
+
+Optimizer = Literal["AdamW", "AdamW8bit", "Adafactor", "Lion", "Prodigy"]
+Scheduler = Literal["constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "adafactor"]
+_HUBER = (("loss_type", ("huber", "smooth_l1")),)
+
+
+class Optimisation(Section):
+    """Fields of the section `train`."""
+
+    # fmt: off
+    learning_rate: Rate = flag(2e-6, OPTIMISATION, metadata="ss_learning_rate",
+        comment="float; for parts without a rate of their own",
+        effect="stands in for unet_lr and text_encoder_lr where they are not given")
+    unet_lr: Rate | None = flag(None, OPTIMISATION, metadata="ss_unet_lr",
+        comment="float | null; U-Net's rate; null = learning_rate, 0 = not trained",
+        effect="how fast the U-Net's part learns")
+    text_encoder_lr: Rate | None = flag(None, OPTIMISATION, metadata="ss_text_encoder_lr",
+        comment="float | null; text encoder's rate; null = learning_rate, 0 = not trained",
+        effect="how fast the text encoders' part learns")
+    optimizer_type: Optimizer = flag("AdamW", OPTIMISATION,
+        comment="text; such as AdamW, AdamW8bit (CUDA GPU, extra `gpu`), Lion, Prodigy (rates of 1)",
+        effect="the rule of each update; 8-bit variants round their state")
+    optimizer_args: tuple[str, ...] = flag((), OPTIMISATION, means=None,
+        comment='list of "key=value", such as ["weight_decay=0.1"]',
+        effect="the optimizer's own settings, such as weight decay")
+    lr_scheduler: Scheduler = flag("constant", OPTIMISATION, metadata="ss_lr_scheduler",
+        comment="constant | constant_with_warmup | linear | cosine | cosine_with_restarts | adafactor",
+        effect="how the learning rate moves during training")
+    lr_scheduler_num_cycles: Count = flag(1, OPTIMISATION, needs=(("lr_scheduler", ("cosine_with_restarts",)),),
+        comment="int; restarts of cosine_with_restarts",
+        effect="how often the learning rate starts again from its height")
+    lr_warmup_steps: int | float = flag(0, OPTIMISATION, metadata="ss_lr_warmup_steps", ge=0,
+        comment="int, optimizer steps; below 1 a share of all steps",
+        effect="steps in which the learning rate rises from zero")
+    max_grad_norm: Rate = flag(1.0, OPTIMISATION, metadata="ss_max_grad_norm",
+        comment="float; gradients are scaled down to this norm over all weights; 0 = never",
+        effect="longer gradients are shortened to this")
+    num_processes: Count = flag(1, OPTIMISATION, required=True,
+        comment="int, processes with a GPU each; a step then sees as many batches",
+        effect="GPUs: multiplies the batch, divides the steps")
+    mixed_precision: Literal["no", "fp16", "bf16"] = flag("no", PRECISION, required=True, metadata="ss_mixed_precision",
+        comment="'no' | fp16 (CUDA GPU) | bf16",
+        effect="number format of the computation: fp16 and bf16 round differently")
+    save_precision: Literal["float", "fp16", "bf16"] | None = flag("float", PRECISION, required=True,
+        comment="float | fp16 | bf16 | null = float, files twice as large",
+        effect="number format of the file; not given, kohya writes 32 bit")
+    # fmt: on
+
+
+# fmt: off
+BESIDE: tuple[Flag, ...] = (
+    kohya("lr_scheduler_power", OPTIMISATION, 1, "shape of the decay", needs=(("lr_scheduler", ("polynomial",)),),
+        after="lr_scheduler_num_cycles"),
+    kohya("loss_type", OPTIMISATION, "l2", "how errors are weighed: l2 punishes large ones most",
+        metadata="ss_loss_type", after="max_grad_norm"),
+    kohya("huber_schedule", OPTIMISATION, "snr", "how the Huber threshold moves", metadata="ss_huber_schedule",
+        needs=_HUBER),
+    kohya("huber_c", OPTIMISATION, 0.1, "the Huber threshold", metadata="ss_huber_c", needs=_HUBER),
+    kohya("full_fp16", PRECISION, False, "gradients in 16 bit too", metadata="ss_full_fp16", after="save_precision"),
+    kohya("full_bf16", PRECISION, False, "gradients in 16 bit too"),
+    kohya("fp8_base", PRECISION, False, "the base in 8 bit", metadata="ss_fp8_base", written=False),
+)
+# fmt: on
+"""Rows that are no key of `train`."""
