@@ -1,5 +1,6 @@
 """What tests of several folders need: tiny random base models in Stable Diffusion's shapes, files of sd-scripts."""
 
+import os
 import shutil
 
 import pytest
@@ -11,6 +12,12 @@ from places import SHARED, TOKENIZER
 IGNORED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
 settings.register_profile("project", deadline=None, derandomize=True, suppress_health_check=IGNORED)
 settings.load_profile("project")
+
+
+def pytest_configure(config):
+    """On a machine with a GPU everything but `-m gpu` runs on the CPU, as it does elsewhere."""
+    if "gpu" not in config.option.markexpr.replace("not gpu", ""):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def _text(kind, hidden, projection):

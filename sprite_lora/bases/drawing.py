@@ -39,17 +39,59 @@ class Drawing:
 
 def draw(base: BaseModel, drawing: Drawing) -> tuple[NDArray[np.uint8], bool]:
     """The picture (resolution, resolution, 3), and whether all its numbers were finite."""
-    latents = denoise(
+    prompt, negative = (conditioning(base, drawing, text) for text in (drawing.prompt, drawing.negative_prompt))
+    return decode(base.vae, draw_latents(base, drawing, prompt, negative))
+
+
+def draw_in_turn(base: BaseModel, drawings: list[Drawing]) -> list[tuple[NDArray[np.uint8], bool]]:
+    """`draw` of each, on a GPU that has not room for all parts at once: first all texts, then all latents, then pixels.
+
+    The text encoders are in main memory while the U-Net works, and the U-Net while the autoencoder decodes. The
+    pictures are those of `draw`; afterwards the base is where it was.
+    """
+    device = base.unet.device
+    texts = [
+        [conditioning(base, drawing, text) for text in (drawing.prompt, drawing.negative_prompt)]
+        for drawing in drawings
+    ]
+    try:
+        for part in (*base.text_encoders, base.vae):
+            part.to("cpu")
+        latents = [
+            draw_latents(base, drawing, *encoded).cpu() for drawing, encoded in zip(drawings, texts, strict=True)
+        ]
+        base.unet.to("cpu")
+        base.vae.to(device)
+        return [decode(base.vae, each) for each in latents]
+    finally:
+        base.to(device)
+
+
+DECODING = 10_000
+"""Bytes of GPU memory for a pixel that the autoencoder decodes in float32: its widest layers at full size."""
+
+
+def needs_turns(base: BaseModel, resolution: int) -> bool:
+    """Whether the base is on a GPU whose free memory will not hold the decoding of a picture beside all parts."""
+    device = base.unet.device
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return free < DECODING * resolution**2
+
+
+def draw_latents(base: BaseModel, drawing: Drawing, prompt: Encoded, negative: Encoded) -> Tensor:
+    """`denoise` with a drawing's settings."""
+    return denoise(
         base,
         scheduler(drawing.sampler, base.scheduler, drawing.v_prediction),
-        conditioning(base, drawing, drawing.prompt),
-        conditioning(base, drawing, drawing.negative_prompt),
+        prompt,
+        negative,
         steps=drawing.steps,
         guidance_scale=drawing.guidance_scale,
         resolution=drawing.resolution,
         generator=noise_generator(drawing.seed),
     )
-    return decode(base.vae, latents)
 
 
 @torch.no_grad()

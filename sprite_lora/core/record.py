@@ -16,7 +16,12 @@ METADATA_KEY = "sprite_lora"
 NO_WEIGHTS = (".md", ".py", ".pyc")
 """Files beside a base model's weights that change nothing drawn; .dvcignore names the same."""
 
-LIBRARIES = ("accelerate", "diffusers", "numpy", "pillow", "safetensors", "tokenizers", "torch", "transformers")
+LIBRARIES = (
+    "accelerate", "bitsandbytes", "diffusers", "lion-pytorch", "numpy", "nvidia-cublas-cu12",
+    "nvidia-cuda-runtime-cu12", "nvidia-cudnn-cu12", "pillow", "prodigyopt", "safetensors", "tokenizers", "torch",
+    "transformers", "xformers",
+)  # fmt: skip
+"""CUDA's own are those that torch brings as packages."""
 
 
 def base_hash(base: Path) -> str:

@@ -10,11 +10,19 @@ import torch
 from PIL import Image
 
 from sprite_lora.bases.base_model import BaseModel
-from sprite_lora.bases.drawing import Drawing, draw
+from sprite_lora.bases.drawing import Drawing, draw, draw_in_turn, needs_turns
 from sprite_lora.bases.sample_params import Sample
+from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.lora.network import applied
 from sprite_lora.results.picture import web_ui_text, write_picture
+
+MEMORY_KNOBS = (
+    "end what else uses the GPU (nvidia-smi lists it)",
+    "train.mixed_precision: bf16 or fp16",
+    "package.resolution lower",
+)
+"""In order of effect."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +91,13 @@ def draw_epoch(setup: Setup, checkpoint: Checkpoint, folder: Path, at_once: int)
     names = list(setup.sample.prompts)
     clear(folder, keep={f"{name}.png" for name in names})
     with (
+        machine.explaining_memory(f"pictures of {setup.resolution} px", MEMORY_KNOBS),
         applied(setup.base, checkpoint.path, setup.sample.network_mul),
         ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
-        drawn = pool.map(partial(draw, setup.base), map(setup.drawing, names))
+        drawings = list(map(setup.drawing, names))
+        in_turn = needs_turns(setup.base, setup.resolution)
+        drawn = draw_in_turn(setup.base, drawings) if in_turn else pool.map(partial(draw, setup.base), drawings)
         for name, (pixels, finite) in zip(names, drawn, strict=True):
             if not finite:
                 print(

@@ -10,26 +10,12 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-import torch
-
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.kohya.train_params import Train
 
 MEGABYTE = 1 << 20
 SPARE = 64 * MEGABYTE
 """Disk that is left free beside what is written."""
-
-MEMORY_KNOBS = (
-    "train.train_batch_size lower (with gradient_accumulation_steps higher, the same effective batch)",
-    "train.gradient_checkpointing: true",
-    "train.mixed_precision: bf16 or fp16",
-    "train.sdpa: true",
-    "package.resolution lower",
-    "train.optimizer_type: AdamW8bit",
-    "train.network_dim lower",
-    "train.network_train_unet_only: true",
-)
-"""In order of effect."""
 
 
 class StopRequestedError(Exception):
@@ -80,31 +66,6 @@ def check_finite(what: str, value: float, step: int, captions: list[str], rate: 
         f"learning rate {rate:g}, mixed_precision {params.mixed_precision}; the batch's captions:\n{listed}",
         "try learning rates ten times lower, mixed_precision bf16 or 'no', lr_warmup_steps 0.05, "
         "max_grad_norm 1.0; finished epochs are kept in the state folder",
-    )
-
-
-@contextmanager
-def explaining_memory(params: Train, resolution: int) -> Iterator[None]:
-    """Turn running out of memory into a message that names the knobs."""
-    try:
-        yield
-    except torch.cuda.OutOfMemoryError as error:
-        where = "the GPU's memory"
-        raise _out_of_memory(where, params, resolution, error) from None
-    except MemoryError as error:
-        raise _out_of_memory("memory", params, resolution, error) from None
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
-            raise
-        raise _out_of_memory("memory", params, resolution, error) from None
-
-
-def _out_of_memory(where: str, params: Train, resolution: int, error: BaseException) -> SpriteLoraError:
-    used = f"train_batch_size {params.train_batch_size}, {resolution} px, network_dim {params.network_dim}"
-    reason = str(error).split("\n")[0]
-    return SpriteLoraError(
-        f"{where} is not enough for {used}: {reason}",
-        "in order of effect: " + "; ".join(MEMORY_KNOBS),
     )
 
 

@@ -14,6 +14,23 @@ from stages.train.faults import check_disk
 HEADER = 1 << 20
 """Bytes that are kept for a checkpoint's metadata; a long tag list takes some hundred thousand."""
 
+MEMORY_KNOBS = (
+    "train.train_batch_size lower (with gradient_accumulation_steps higher, the same effective batch)",
+    "train.gradient_checkpointing: true",
+    "train.mixed_precision: bf16 or fp16",
+    "train.sdpa: true",
+    "package.resolution lower",
+    "train.optimizer_type: AdamW8bit",
+    "train.network_dim lower",
+    "train.network_train_unet_only: true",
+)
+"""In order of effect."""
+
+
+def memory_used(params: Train, resolution: int) -> str:
+    """What a step's memory hangs on most, in words."""
+    return f"train_batch_size {params.train_batch_size}, {resolution} px, network_dim {params.network_dim}"
+
 
 def check_device(params: Train, device: torch.device) -> None:
     """Raise SpriteLoraError for settings that this device cannot do."""
@@ -28,7 +45,7 @@ def check_device(params: Train, device: torch.device) -> None:
             raise SpriteLoraError(f"train.{what} needs a CUDA GPU, and this machine has none", f"here: {instead}")
     if params.xformers and importlib.util.find_spec("xformers") is None:
         raise SpriteLoraError("train.xformers needs the package xformers", "uv sync --extra gpu, or sdpa: true")
-    if cuda and params.mixed_precision == "bf16" and not torch.cuda.is_bf16_supported():
+    if cuda and params.mixed_precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise SpriteLoraError("train.mixed_precision: bf16 needs a newer GPU than this one", "fp16, or 'no'")
 
 

@@ -23,7 +23,7 @@ from sprite_lora.lora.size import lora_bytes
 from stages.train import faults
 from stages.train.log import RunLog, StepLog
 from stages.train.native import needs
-from stages.train.native.gradients import side_by_side
+from stages.train.native.gradients import add_gradients, side_by_side
 from stages.train.native.inputs import make_plan, read_pictures
 from stages.train.native.optimizer import described
 from stages.train.native.run import Run
@@ -72,7 +72,8 @@ def train_on(
     if chief:
         state.begin(record)
         log.write()
-    with faults.explaining_memory(params, manifest.resolution), faults.interruption() as interruption:
+    used = needs.memory_used(params, manifest.resolution)
+    with machine.explaining_memory(used, needs.MEMORY_KNOBS), faults.interruption() as interruption:
         run, metadata = prepare(params, paths, manifest, record, accelerator)
         saved = state.load()
         if saved:
@@ -81,6 +82,8 @@ def train_on(
             check_room(run, state, paths.checkpoints)
             announce(run, resumed=saved is not None)
         accelerator.wait_for_everyone()
+        if accelerator.device.type == "cuda":
+            settle_determinism(run)
         steps = StepLog(paths.reports / "train", run.progress.rows) if chief else None
         try:
             for step in progress_bar(run, chief):
@@ -116,6 +119,20 @@ def prepare(
     named = base.family.metadata(params.v_parameterization)
     training = Training(named, paths.base, optimizer, plan.batches_per_epoch, plan.steps, folders(regular))
     return run, file_metadata(params, manifest, record, training)
+
+
+def settle_determinism(run: Run) -> None:
+    """Compute one batch; where an operation has no deterministic kernel, say so and allow it for the whole run."""
+    numbers = range(min(run.params.train_batch_size, len(run.pictures)))
+    batch = run.batch([run.pictures[number] for number in numbers], run.progress.step)
+    try:
+        add_gradients(run.model, batch, run.precision.factor(1), run.pool)
+    except RuntimeError as error:
+        if "does not have a deterministic implementation" not in str(error):
+            raise
+        machine.deterministic(strict=False)
+        print(f"two runs may differ in the last bits: {str(error).split('. ')[0]}", flush=True)
+    run.optimizer.zero_grad(set_to_none=True)
 
 
 def announce(run: Run, resumed: bool) -> None:

@@ -12,7 +12,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
 )
 
-from sprite_lora.bases.drawing import decode, draw
+from sprite_lora.bases.drawing import decode, draw, draw_in_turn, needs_turns
 from sprite_lora.bases.samplers import SAMPLERS
 from sprite_lora.lora.network import applied
 from stages.sample.epoch import Checkpoint
@@ -115,3 +115,25 @@ def test_numbers_that_are_not_finite_become_black(sd15, make_setup):
     assert not finite
     assert pixels.dtype == np.uint8
     assert (pixels[:, 0] == 0).all()
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_drawn_in_turn_with_parts_moved_away_it_is_the_same_picture(request, make_setup, monkeypatch, family):
+    """For GPUs on which not all parts fit. A CPU shows the order of the moves, not the memory that they save."""
+    setup = make_setup(request.getfixturevalue(family))
+    base, drawings = setup.base, [setup.drawing(name) for name in setup.sample.prompts]
+    plain = [draw(base, drawing) for drawing in drawings]
+    moves = []
+    named = {"unet": base.unet, "vae": base.vae, **{f"text {n}": part for n, part in enumerate(base.text_encoders)}}
+    for name, part in named.items():
+        monkeypatch.setattr(part, "to", lambda place, name=name: moves.append((name, str(place))))
+    in_turn = draw_in_turn(base, drawings)
+    assert all(np.array_equal(one[0], two[0]) and one[1] == two[1] for one, two in zip(in_turn, plain, strict=True))
+    texts = [name for name in named if name.startswith("text")]
+    away = [(name, "cpu") for name in (*texts, "vae")]
+    assert moves[: len(away) + 2] == [*away, ("unet", "cpu"), ("vae", "cpu")]
+    assert {name for name, _ in moves[len(away) + 2 :]} == set(named), "and home again"
+
+
+def test_a_cpu_needs_no_turns(sd15, make_setup):
+    assert not needs_turns(make_setup(sd15).base, 10_000)

@@ -132,3 +132,14 @@ def test_orphan_stops_when_its_pictures_are_deleted(tmp_path):
     require_still_there([there])
     with pytest.raises(SpriteLoraError, match=r"b\.png was deleted"):
         require_still_there([there, gone])
+
+
+def test_too_little_memory_names_what_helps(sd15, make_setup, tmp_path, monkeypatch):
+    def fail(*_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
+
+    monkeypatch.setattr("stages.sample.epoch.draw", fail)
+    with pytest.raises(SpriteLoraError) as caught:
+        draw_epoch(make_setup(sd15), Checkpoint(0), tmp_path / "out", at_once=1)
+    assert "the GPU's memory is not enough for pictures of 64 px: CUDA out of memory." in str(caught.value)
+    assert "train.mixed_precision" in str(caught.value)

@@ -6,9 +6,12 @@ from collections import namedtuple
 import pytest
 import torch
 
+from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.params import load
+from sprite_lora.kohya.train_params import Train
 from stages.train import faults
-from stages.train.native import gradients, needs
+from stages.train.native import gradients, needs, training
 from stages.train.native.run import Run
 
 
@@ -83,7 +86,7 @@ def test_too_little_memory_names_the_knobs_in_order(project, monkeypatch, error)
         project.train()
     message = str(caught.value)
     assert "train_batch_size 2, 48 px, network_dim 4" in message
-    places = [message.index(knob.split()[0]) for knob in faults.MEMORY_KNOBS[1:]]
+    places = [message.index(knob.split()[0]) for knob in needs.MEMORY_KNOBS[1:]]
     assert places == sorted(places)
     assert message.index("train.train_batch_size lower") < places[0]
 
@@ -173,3 +176,43 @@ def test_settings_that_do_nothing_are_said(project_sdxl, capsys):
     assert [line.split(":")[1] for line in said] == [
         " train.clip_skip", " train.lr_scheduler_num_cycles", " train.keep_tokens",
     ]  # fmt: skip
+
+
+def test_an_operation_without_a_deterministic_kernel_is_said_and_allowed(project, make_run, monkeypatch, capsys):
+    """What CUDA does for some operations; here the error that torch raises, at the batch that is tried before all."""
+    run = make_run(project)
+    before = {name: tensor.clone() for name, tensor in run.network.state_dict().items()}
+    machine.deterministic()
+    training.settle_determinism(run)
+    assert not torch.is_deterministic_algorithms_warn_only_enabled()
+    assert capsys.readouterr().out == ""
+    message = "histc_cuda does not have a deterministic implementation, but you set ... . You can turn"
+
+    def fail(*_):
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("stages.train.native.training.add_gradients", fail)
+    training.settle_determinism(run)
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
+    assert "two runs may differ in the last bits: histc_cuda does not have" in capsys.readouterr().out
+    assert all(weight.grad is None for weight in run.network.parameters())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in run.network.state_dict().items())
+    message = "another error"
+    with pytest.raises(RuntimeError, match="another error"):
+        training.settle_determinism(run)
+    machine.deterministic()
+
+
+def test_bf16_that_a_gpu_only_emulates_is_refused(project, monkeypatch):
+    """torch says that every GPU can do it, by emulation, unless asked not to count that."""
+    asked = []
+
+    def supported(including_emulation=True):
+        asked.append(including_emulation)
+        return including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    project.edit(mixed_precision="bf16")
+    with pytest.raises(SpriteLoraError, match="bf16 needs a newer GPU"):
+        needs.check_device(load(Train), torch.device("cuda"))
+    assert asked == [False]
