@@ -4,7 +4,8 @@ state/train/lock                      held by the one trainer that runs
 state/train/holder.json               which process that is, and for which inputs
 state/train/<fingerprint>/record.json what the inputs are
 state/train/<fingerprint>/epochs/     finished epochs' checkpoints
-state/train/<fingerprint>/resume.pt   weights, optimizer and counters after the last saved step
+state/train/<fingerprint>/resume.pt   weights, optimizer and counters after the last saved step; a finished run keeps
+                                      it where a longer one can go on from it
 state/train/<fingerprint>/steps.json  loss and rates per step, there when the run is finished
 """
 
@@ -81,10 +82,11 @@ class State:
                 f"begin anew: rm {self.resume}",
             ) from None
 
-    def finish(self, progress: Progress) -> None:
-        """Mark the run as finished; its resume state is no longer needed."""
+    def finish(self, progress: Progress, keep: bool) -> None:
+        """Mark the run as finished. `keep` its last state, which a longer run may go on from."""
         write_json(self.steps, progress.rows)
-        self.resume.unlink(missing_ok=True)
+        if not keep:
+            self.resume.unlink(missing_ok=True)
 
     def finished(self, names: list[str]) -> list[dict[str, float]] | None:
         """The rows of a finished run whose checkpoints, by file name, are all there; else None."""

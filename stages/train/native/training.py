@@ -23,6 +23,7 @@ from sprite_lora.lora.size import lora_bytes
 from stages.train import faults
 from stages.train.log import RunLog, StepLog
 from stages.train.native import needs
+from stages.train.native.going_on import can_go_on, take_over
 from stages.train.native.gradients import add_gradients, side_by_side
 from stages.train.native.inputs import make_plan, read_pictures
 from stages.train.native.optimizer import described
@@ -75,6 +76,9 @@ def train_on(
     used = needs.memory_used(params, manifest.resolution)
     with machine.explaining_memory(used, needs.MEMORY_KNOBS), faults.interruption() as interruption:
         run, metadata = prepare(params, paths, manifest, record, accelerator)
+        if chief and (taken := take_over(state, record, params, metadata, run.plan.steps_per_epoch)):
+            print(taken)
+        accelerator.wait_for_everyone()
         saved = state.load()
         if saved:
             run.restore(*saved)
@@ -99,7 +103,7 @@ def train_on(
                 state.save(run.progress, run.parts())
             faults.leave(stop, run.progress.step, chief)
         if chief:
-            state.finish(run.progress)
+            state.finish(run.progress, keep=can_go_on(params))
             log.end(run.progress.step)
         run.network.restore()
 
