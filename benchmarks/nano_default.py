@@ -87,7 +87,7 @@ def main() -> None:
     setup = make_setup(paths, sample, train)
     ruler = learn(paths.dataset, read_manifest(paths.dataset), score)
     chosen = Selection.read().epoch
-    files = checkpoint_files(paths.checkpoints, train.output_name, train.max_train_epochs, train.save_every_n_epochs)
+    files = checkpoint_files(paths.checkpoints, train)
     seeds = range(sample.seed, sample.seed + wanted.seeds)
     base = figures(setup, Checkpoint(0), seeds, ruler, score)
     own = figures(setup, Checkpoint(chosen, files[chosen]), seeds, ruler, score)

@@ -25,7 +25,7 @@ from stages.select.choose import spread
 SHOWN = ("palette", "stray", "detail", "layout", "background", "copies")
 
 
-def table(epochs: Sequence[EpochScore], selected: int) -> str:
+def table(epochs: Sequence[EpochScore], selected: float) -> str:
     """A line per epoch: score, its standard error, and the parts that vary, each 0 to 1."""
     lines = ["epoch  score  error  " + "  ".join(f"{name:>10}" for name in SHOWN)]
     for epoch in epochs:
@@ -35,7 +35,7 @@ def table(epochs: Sequence[EpochScore], selected: int) -> str:
     return "\n".join(lines)
 
 
-def verdict(epochs: Sequence[EpochScore], selected: int) -> tuple[str, bool]:
+def verdict(epochs: Sequence[EpochScore], selected: float) -> tuple[str, bool]:
     """What the run shows, and whether it shows both: a decline, and a selection that is not taken in by it."""
     last, best = epochs[-1], max(epochs, key=lambda epoch: epoch.score)
     chosen = next(epoch for epoch in epochs if epoch.number == selected)

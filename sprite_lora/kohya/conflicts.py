@@ -20,6 +20,10 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
         part_rate(not unet_only, values["text_encoder_lr"], general),
     )
     return [
+        *(
+            ((values[one] is None) == (values[other] is None), f"{one} or {other}: give one, the other is null")
+            for one, other in (("max_train_epochs", "max_train_steps"), ("save_every_n_epochs", "save_every_n_steps"))
+        ),
         (
             unet_only and text_only,
             "network_train_unet_only and network_train_text_encoder_only leave nothing to train: keep one",

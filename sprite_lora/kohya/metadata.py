@@ -142,6 +142,7 @@ class Training:
     optimizer: str
     """As kohya writes it: `torch.optim.adamw.AdamW(weight_decay=0.1)`."""
     batches_per_epoch: int
+    epochs: int
     steps: int
     regularisation: dict[str, dict[str, int]]
     """kohya's `ss_reg_dataset_dirs`."""
@@ -161,6 +162,7 @@ def file_metadata(params: Train, manifest: Manifest, record: dict[str, Any], tra
         "ss_num_train_images": str(len(manifest.items) * manifest.num_repeats),
         "ss_num_reg_images": str(sum(folder["n_repeats"] * folder["img_count"] for folder in regular.values())),
         "ss_num_batches_per_epoch": str(training.batches_per_epoch),
+        "ss_num_epochs": str(training.epochs),
         "ss_max_train_steps": str(training.steps),
         "ss_total_batch_size": str(params.train_batch_size * params.num_processes * params.gradient_accumulation_steps),
         "ss_resolution": str((manifest.resolution, manifest.resolution)),
@@ -176,8 +178,8 @@ def file_metadata(params: Train, manifest: Manifest, record: dict[str, Any], tra
 
 
 def epoch_metadata(record: dict[str, Any], epoch: int, step: int) -> dict[str, str]:
-    """Keys of one checkpoint: where in the run it is, and our record."""
-    return {"ss_epoch": str(epoch), "ss_steps": str(step), METADATA_KEY: canonical_json({**record, "epoch": epoch})}
+    """Keys of one checkpoint: where in the run it is, and our record, which names its epoch too."""
+    return {"ss_epoch": str(epoch), "ss_steps": str(step), METADATA_KEY: canonical_json(record)}
 
 
 def count_tags(captions: list[str]) -> dict[str, int]:

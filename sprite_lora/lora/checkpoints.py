@@ -1,31 +1,67 @@
-"""Which epochs have a checkpoint, and under which file name: kohya's rule."""
+"""Which checkpoints a run leaves, after which step, and under which file name: kohya's rule.
 
+A checkpoint is counted in epochs. One that is saved by steps, or in the middle of the last epoch, stands between two:
+epoch 2.5.
+"""
+
+import math
 from pathlib import Path
+from typing import NamedTuple
+
+from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.epochs import Epoch
 
 
-def saved_epochs(max_train_epochs: int, save_every_n_epochs: int) -> list[int]:
-    """Epochs (from 1) that leave a checkpoint: every n-th, and the last one always."""
-    every = range(save_every_n_epochs, max_train_epochs, save_every_n_epochs)
-    return [*every, max_train_epochs]
+class Saved(NamedTuple):
+    """One checkpoint."""
+
+    epoch: Epoch
+    step: int
+    """The optimizer step after which it is saved, from 1."""
+    name: str
+    """Its file's."""
 
 
-def file_name(output_name: str, epoch: int, max_train_epochs: int) -> str:
-    """`<name>-000003.safetensors`; the last epoch's file has no number.
+def counts_steps(train: Train) -> bool:
+    """Whether the number of steps in an epoch decides which checkpoints there are."""
+    return train.max_train_epochs is None or train.save_every_n_steps is not None
 
-    Source: sd-scripts `get_epoch_ckpt_name`, `get_last_ckpt_name`.
+
+def run_steps(train: Train, steps_per_epoch: int) -> int:
+    """Optimizer steps of the whole run."""
+    if train.max_train_epochs is not None:
+        return train.max_train_epochs * steps_per_epoch
+    assert train.max_train_steps is not None
+    return train.max_train_steps
+
+
+def saved_checkpoints(train: Train, steps_per_epoch: int = 1) -> list[Saved]:
+    """All that a whole run leaves, in order; the last step always leaves one.
+
+    `steps_per_epoch` does not matter for epochs and names unless `counts_steps`. Names: `<name>-000003.safetensors`,
+    `<name>-step00000300.safetensors`, and `<name>.safetensors` for the last (sd-scripts `get_epoch_ckpt_name`,
+    `get_step_ckpt_name`, `get_last_ckpt_name`).
     """
-    last = epoch == max_train_epochs
-    return f"{output_name}.safetensors" if last else f"{output_name}-{epoch:06d}.safetensors"
+    if steps_per_epoch == 0:
+        return []  # no pictures
+    steps = run_steps(train, steps_per_epoch)
+    by_steps = train.save_every_n_steps is not None
+    every = train.save_every_n_steps or (train.save_every_n_epochs or steps) * steps_per_epoch
+    digits = 2 if 50 * every >= steps_per_epoch else 4
+    found = []
+    for step in [*range(every, steps, every), steps]:
+        epoch, over = divmod(step, steps_per_epoch)
+        number = f"-step{step:08d}" if by_steps else f"-{epoch:06d}"
+        name = f"{train.output_name}{'' if step == steps else number}.safetensors"
+        found.append(Saved(round(step / steps_per_epoch, digits) if over else epoch, step, name))
+    return found
 
 
-def checkpoint_files(
-    folder: Path, output_name: str, max_train_epochs: int, save_every_n_epochs: int
-) -> dict[int, Path]:
-    """Epoch to file, in order, for every checkpoint that a whole run leaves in `folder`."""
-    epochs = saved_epochs(max_train_epochs, save_every_n_epochs)
-    return {epoch: folder / file_name(output_name, epoch, max_train_epochs) for epoch in epochs}
+def epoch_of(step: int, steps_per_epoch: int) -> int:
+    """Number of the epoch, from 1, in which a step is; 0 where there are no pictures."""
+    return math.ceil(step / steps_per_epoch) if steps_per_epoch else 0
 
 
-def epoch_folder(samples: Path, epoch: int) -> Path:
-    """Where an epoch's pictures lie; epoch 0 is the untouched base."""
-    return samples / f"epoch-{epoch:02d}"
+def checkpoint_files(folder: Path, train: Train, steps_per_epoch: int = 1) -> dict[Epoch, Path]:
+    """Epoch to file, in order, for every checkpoint that a whole run leaves in `folder`; see `saved_checkpoints`."""
+    return {saved.epoch: folder / saved.name for saved in saved_checkpoints(train, steps_per_epoch)}

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.lora.epochs import Epoch
 
 
 class Stamped(BaseModel):
@@ -30,7 +31,7 @@ class Stamped(BaseModel):
 class TrainingRecord(Stamped):
     """What made a checkpoint: `train` stamps it into the file's header."""
 
-    epoch: int
+    epoch: Epoch
     captions: str
     """Hash of the set of captions."""
     sprites: str
@@ -48,7 +49,7 @@ class TrainingRecord(Stamped):
 class PictureRecord(Stamped):
     """What made a picture: `sample` stamps it into the PNG."""
 
-    epoch: int
+    epoch: Epoch
     prompt: str
     checkpoint: str | None
     """`sshs_model_hash` of the LoRA that drew it; None for the untouched base."""

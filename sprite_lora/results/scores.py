@@ -2,6 +2,7 @@
 
 from sprite_lora.core.params import Paths
 from sprite_lora.core.result import Part, Result
+from sprite_lora.lora.epochs import Epoch
 
 
 class Remark(Part):
@@ -62,7 +63,7 @@ class PictureScore(Part):
 class EpochScore(Part):
     """One judged epoch; epoch 0 is the untouched base."""
 
-    number: int
+    number: Epoch
     score: float
     """0 to 10."""
     pictures: float

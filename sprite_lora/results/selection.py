@@ -2,13 +2,14 @@
 
 from sprite_lora.core.params import Paths
 from sprite_lora.core.result import Part, Result
+from sprite_lora.lora.epochs import Epoch
 from sprite_lora.results.records import TrainingRecord
 
 
 class Best(Part):
     """The epoch with the highest score; another one than the selected where a tie went to an earlier epoch."""
 
-    epoch: int
+    epoch: Epoch
     score: float
 
 
@@ -18,17 +19,17 @@ class Selection(Result):
     place = Paths.reports / "select.json"
     stage = "select"
 
-    epoch: int
+    epoch: Epoch
     score: float
     best: Best
-    runner_up: int | None
+    runner_up: Epoch | None
     margin: float | None
     """Points above the runner-up; negative where a tie went to the earlier epoch."""
     spread: float | None
     """Standard error of that margin over the prompts, in points."""
-    tied: tuple[int, ...]
+    tied: tuple[Epoch, ...]
     """Epochs that cannot be distinguished from the best, the selected one among them."""
-    passed_over: tuple[int, ...]
+    passed_over: tuple[Epoch, ...]
     """Epochs that copy training sprites too often."""
     base: float | None
     """The untouched base's score."""
@@ -58,7 +59,7 @@ class SelectedRecord(Result):
 class SelectedMetrics(Part):
     """The selection in numbers."""
 
-    epoch: int
+    epoch: Epoch
     score: float
     gain: float | None
     """Points above the untouched base."""

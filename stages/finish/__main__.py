@@ -15,7 +15,7 @@ from sprite_lora.art.sprite import composite, read_sprite
 from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.params import Paths, load
 from sprite_lora.dataset.manifest import Manifest, read_manifest
-from sprite_lora.lora.checkpoints import epoch_folder
+from sprite_lora.lora.epochs import epoch_folder
 from sprite_lora.results.finished import FinishedColours, SpriteColours
 from sprite_lora.results.picture import PARAMETERS, read_record, read_texts, write_picture
 from sprite_lora.results.selection import Selection

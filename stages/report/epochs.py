@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sprite_lora.lora.epochs import Epoch
 from sprite_lora.results.scores import EpochScore, PictureScore
 from stages.report.facts import Facts, label, picture_path
 from stages.report.pictures import MOST_BYTES, Inline, inline
@@ -35,7 +36,7 @@ class Cell:
 class Row:
     """One epoch."""
 
-    epoch: int
+    epoch: Epoch
     label: str
     score: str
     share: float
@@ -85,7 +86,7 @@ def _choice_marks(epoch: EpochScore, facts: Facts) -> Iterable[Mark]:
         yield Mark("tied", "As good as the selected epoch, as far as these prompts can tell.", "info")
 
 
-def _cell(epoch: int, picture: PictureScore | None, facts: Facts) -> Cell:
+def _cell(epoch: Epoch, picture: PictureScore | None, facts: Facts) -> Cell:
     if picture is None:
         return Cell(None, "", "", (), ())
     sentences = [f"{remark.word.capitalize()}: {remark.sentence}." for remark in picture.remarks]

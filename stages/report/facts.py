@@ -6,7 +6,7 @@ from typing import Any
 
 from sprite_lora.core.params import Paths
 from sprite_lora.dataset.manifest import Manifest
-from sprite_lora.lora.checkpoints import epoch_folder
+from sprite_lora.lora.epochs import Epoch, epoch_folder
 from sprite_lora.results.changes import Changes
 from sprite_lora.results.finished import SpriteColours
 from sprite_lora.results.plan import Plan
@@ -59,7 +59,7 @@ def label(epoch: EpochScore) -> str:
     return "untouched base" if epoch.number == 0 else ""
 
 
-def picture_path(epoch: int, prompt: str) -> Path:
+def picture_path(epoch: Epoch, prompt: str) -> Path:
     """Where a drawn picture lies."""
     return epoch_folder(Paths.samples, epoch) / f"{prompt}.png"
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sprite_lora.lora.epochs import Epoch
 from stages.report.charts import Chart, Mark, axis, band, line
 from stages.report.facts import Facts, label
 from stages.report.words import listed, points
@@ -11,7 +12,7 @@ from stages.report.words import listed, points
 class Row:
     """One epoch's figures."""
 
-    epoch: int
+    epoch: Epoch
     label: str
     selected: bool
     figures: tuple[str, ...]

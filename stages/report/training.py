@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sprite_lora.lora.epochs import Epoch
 from sprite_lora.results.plan import Plan
 from stages.report.charts import Axis, Chart, Mark, Points, axis, line, running_mean, thinned
 from stages.report.facts import Facts
@@ -69,7 +70,7 @@ def epochs_of(points: Points, per_epoch: int) -> tuple[tuple[float, float], ...]
     return tuple((step / per_epoch, value) for step, value in points)
 
 
-def loss_chart(name: str, points: Points, per_epoch: int, across: Axis, selected: int) -> Chart:
+def loss_chart(name: str, points: Points, per_epoch: int, across: Axis, selected: Epoch) -> Chart:
     """The raw loss faint, its running mean over the last epoch's steps on top."""
     smooth = running_mean(points, per_epoch)
     # One wild step must not flatten the rest: the axis ends at what 99 % of the steps and the mean stay below.
@@ -87,7 +88,7 @@ def loss_chart(name: str, points: Points, per_epoch: int, across: Axis, selected
             ("raw", line(thinned(points, MOST_POINTS), across, up)),
             ("mean", line(thinned(smooth, MOST_POINTS), across, up)),
         ),
-        marks=(Mark(across.percent(selected), 0, f"epoch {selected}, selected", "moment"),),
+        marks=(Mark(across.percent(selected), 0, f"epoch {selected:g}, selected", "moment"),),
         legend=(
             ("raw", "each step" + (f" ({beyond} beyond the axis)" if beyond else "")),
             ("mean", f"mean of the last {plural(per_epoch, 'step')} (one epoch)"),

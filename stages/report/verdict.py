@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sprite_lora.lora.epochs import Epoch
 from stages.report.facts import Facts, sprite_path
 from stages.report.pictures import Inline, inline
 from stages.report.words import Figure, number, plural, points, shared_tags, signed, size, without_tags
@@ -34,8 +35,8 @@ class Verdict:
 
     helps: bool
     """False where the untouched base scores as high: then there is nothing to take."""
-    epoch: int
-    epochs: int
+    epoch: Epoch
+    epochs: Epoch
     figures: tuple[Figure, ...]
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]

@@ -28,17 +28,17 @@ from sprite_lora.core.precision import torch_dtype
 from sprite_lora.core.record import base_hash
 from sprite_lora.dataset.manifest import read_manifest
 from sprite_lora.kohya.train_params import Train
-from sprite_lora.lora.checkpoints import checkpoint_files, epoch_folder
+from sprite_lora.lora.epochs import Epoch, epoch_folder
 from sprite_lora.lora.file import model_hash, read_record
 from stages.sample.drawing_lock import drawing
 from stages.sample.epoch import Checkpoint, Setup, draw_epoch, require_short_prompts, require_still_there
-from stages.sample.shards import chosen_epochs, require_checkpoints
+from stages.sample.shards import chosen_epochs, require_checkpoints, run_checkpoints
 
 
 def main() -> None:
     arguments = parse(sys.argv[1:])
     paths, sample, train = load(Paths), load(Sample), load(Train)
-    files = checkpoint_files(paths.checkpoints, train.output_name, train.max_train_epochs, train.save_every_n_epochs)
+    files = run_checkpoints(paths, train)
     epochs = chosen_epochs(files, arguments.epochs)
     require_checkpoints(files, epochs)
     resolution = read_manifest(paths.dataset).resolution
@@ -91,7 +91,7 @@ def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int
     return setup
 
 
-def checkpoint(epoch: int, path: Path | None) -> Checkpoint:
+def checkpoint(epoch: Epoch, path: Path | None) -> Checkpoint:
     """What is drawn with: a LoRA file, or nothing for epoch 0."""
     if path is None:
         return Checkpoint(epoch)

@@ -14,6 +14,7 @@ from sprite_lora.bases.drawing import Drawing, draw, draw_in_turn, needs_turns
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.lora.epochs import Epoch, in_digits
 from sprite_lora.lora.network import applied
 from sprite_lora.results.picture import web_ui_text, write_picture
 
@@ -61,7 +62,7 @@ class Setup:
 class Checkpoint:
     """What an epoch left; epoch 0 left nothing and is drawn by the base alone."""
 
-    epoch: int
+    epoch: Epoch
     path: Path | None = None
     model_hash: str | None = None
     """`sshs_model_hash`: SHA-256 of its tensors."""
@@ -101,7 +102,8 @@ def draw_epoch(setup: Setup, checkpoint: Checkpoint, folder: Path, at_once: int)
         for name, (pixels, finite) in zip(names, drawn, strict=True):
             if not finite:
                 print(
-                    f"epoch {checkpoint.epoch:02d}, {name}: not all numbers were finite; drawn black there", flush=True
+                    f"epoch {in_digits(checkpoint.epoch)}, {name}: not all numbers were finite; drawn black there",
+                    flush=True,
                 )
             record = picture_record(setup, checkpoint, name) | {"finite": finite}
             write_picture(folder / f"{name}.png", Image.fromarray(pixels), record, web_ui(setup, checkpoint, name))

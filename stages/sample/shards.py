@@ -13,7 +13,9 @@ from sprite_lora.core.params import Paths, load
 from sprite_lora.core.record import NO_WEIGHTS
 from sprite_lora.dataset.manifest import MANIFEST, read_manifest
 from sprite_lora.kohya.train_params import Train
-from sprite_lora.lora.checkpoints import checkpoint_files, epoch_folder
+from sprite_lora.lora.checkpoints import checkpoint_files, counts_steps
+from sprite_lora.lora.epochs import Epoch, epoch_folder
+from sprite_lora.results.plan import Plan
 
 TRAIN_KEYS = ("mixed_precision", "max_token_length", "clip_skip", "v_parameterization")
 """What of the section `train` changes a picture beside the checkpoint itself."""
@@ -24,8 +26,8 @@ class Shard:
     """The share of one process."""
 
     number: int
-    epochs: list[int]
-    files: dict[int, Path]
+    epochs: list[Epoch]
+    files: dict[Epoch, Path]
     """The checkpoint of each saved epoch."""
     paths: Paths
     sample: Sample
@@ -34,7 +36,7 @@ class Shard:
     @property
     def epochs_named(self) -> str:
         """As `python -m stages.sample --epochs` takes them."""
-        return ",".join(map(str, self.epochs))
+        return ",".join(f"{epoch:g}" for epoch in self.epochs)
 
     @property
     def pictures(self) -> list[str]:
@@ -72,13 +74,17 @@ def planned(config: Mapping[str, Any]) -> list[Shard]:
     """
     try:
         paths, sample, train = load(Paths), load(Sample), load(Train)
-        files = checkpoint_files(
-            paths.checkpoints, train.output_name, train.max_train_epochs, train.save_every_n_epochs
-        )
+        files = run_checkpoints(paths, train)
         groups = dealt(chosen_epochs(files, config.get("epochs")), config.get("shards", 1))
     except SpriteLoraError as error:
         sys.exit(f"error: {error}")
     return [Shard(number, epochs, files, paths, sample, train) for number, epochs in enumerate(groups)]
+
+
+def run_checkpoints(paths: Paths, train: Train) -> dict[Epoch, Path]:
+    """Epoch to file, for every checkpoint of the run; where it counts steps, by the plan that `validate` made."""
+    steps = Plan.read().steps_per_epoch if counts_steps(train) else 1
+    return checkpoint_files(paths.checkpoints, train, steps)
 
 
 def report_failures(shards: Iterable[Shard]) -> None:
@@ -91,27 +97,28 @@ def report_failures(shards: Iterable[Shard]) -> None:
             print(f"\n{log}:\n{text[found:].rstrip()}\n", file=sys.stderr)
 
 
-def chosen_epochs(saved: Iterable[int], wanted: object) -> list[int]:
+def chosen_epochs(saved: Iterable[Epoch], wanted: object) -> list[Epoch]:
     """The epochs to draw, in order: all saved ones and the untouched base (0), or just those in `wanted`.
 
-    `wanted` is what `--config epochs=...` or `--epochs` hands over: None, 3 or "3,7". Raises SpriteLoraError, naming
-    the saved epochs, for one that training does not save.
+    `wanted` is what `--config epochs=...` or `--epochs` hands over: None, 3, 2.5 or "3,7". Raises SpriteLoraError,
+    naming the saved epochs, for one that training does not save.
     """
     there = [0, *sorted(saved)]
     if wanted is None:
         return there
     words = [word.strip() for word in str(wanted).split(",") if word.strip()]
-    unknown = [word for word in words if not (word.isdecimal() and int(word) in there)]
+    named = {f"{epoch:g}": epoch for epoch in there}
+    unknown = [word for word in words if word not in named]
     if unknown or not words:
         raise SpriteLoraError(
             f"epochs={wanted}: no checkpoint of epoch {', '.join(unknown) or '(none named)'}; "
-            f"saved are {', '.join(map(str, there[1:]))}, and 0 is the untouched base",
-            "train.max_train_epochs and train.save_every_n_epochs in params.yaml say which epochs are saved",
+            f"saved are {', '.join(list(named)[1:])}, and 0 is the untouched base",
+            "params.yaml says which are saved: train.max_train_epochs or _steps, train.save_every_n_epochs or _steps",
         )
-    return sorted({int(word) for word in words})
+    return sorted({named[word] for word in words})
 
 
-def dealt(epochs: list[int], number: object) -> list[list[int]]:
+def dealt(epochs: list[Epoch], number: object) -> list[list[Epoch]]:
     """The epochs in `number` neighbouring groups of nearly one size, none empty.
 
     Raises SpriteLoraError where `number` is no whole number from 1.
@@ -123,7 +130,7 @@ def dealt(epochs: list[int], number: object) -> list[list[int]]:
     return [epochs[start:end] for start, end in pairwise(cuts)]
 
 
-def require_checkpoints(files: Mapping[int, Path], epochs: Iterable[int]) -> list[Path]:
+def require_checkpoints(files: Mapping[Epoch, Path], epochs: Iterable[Epoch]) -> list[Path]:
     """The checkpoints of these epochs (0 has none). Raises SpriteLoraError where one is missing."""
     needed = [files[epoch] for epoch in epochs if epoch != 0]
     absent = [path for path in needed if not path.is_file()]

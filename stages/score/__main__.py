@@ -20,6 +20,7 @@ from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.files import write_json, write_text
 from sprite_lora.core.params import Paths, load
 from sprite_lora.dataset.manifest import Manifest, read_manifest
+from sprite_lora.lora.epochs import Epoch
 from sprite_lora.scoring.judge import judge
 from sprite_lora.scoring.ruler import Training, training
 from sprite_lora.scoring.score_params import Score
@@ -50,7 +51,7 @@ def main() -> None:
     print(f"training sprites score {level:.1f}")
     for epoch in scores.epochs:
         base = " (base)" if epoch.number == 0 else ""
-        print(f"epoch {epoch.number:2}{base:7} {epoch.score:5.2f} +- {epoch.error:.2f}")
+        print(f"epoch {epoch.number:2g}{base:7} {epoch.score:5.2f} +- {epoch.error:.2f}")
 
 
 def sprite_pixels(path: Path, manifest: Manifest) -> Pixels:
@@ -88,7 +89,7 @@ def judge_drawn(drawn: list[Drawn], manifest: Manifest, ruler: Training, score: 
     return judged
 
 
-def progress(epochs: Iterable[tuple[int, list[Drawn]]]) -> Iterable[tuple[int, list[Drawn]]]:
+def progress(epochs: Iterable[tuple[Epoch, list[Drawn]]]) -> Iterable[tuple[Epoch, list[Drawn]]]:
     """A bar on a terminal, silence in a log: the table at the end says it all."""
     return tqdm(list(epochs), desc="score", unit="epoch", disable=None)
 

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from sprite_lora.lora.epochs import Epoch
 from sprite_lora.results.scores import EpochScore, MetricWords, PictureScore, Remark, Scores, TrainingLevel
 from sprite_lora.scoring.judge import judge_epoch
 from sprite_lora.scoring.metrics import METRICS
@@ -22,7 +23,7 @@ N = TypeVar("N", int, float)
 Judged = list[tuple[Drawn, Verdict]]
 
 
-def result(epochs: Mapping[int, Judged], level: float, ruler: Training, score: Score) -> Scores:
+def result(epochs: Mapping[Epoch, Judged], level: float, ruler: Training, score: Score) -> Scores:
     """All that was judged; `level` is the training sprites' own score."""
     nearest = float(np.median(ruler.nearest))
     return Scores(
@@ -35,7 +36,7 @@ def result(epochs: Mapping[int, Judged], level: float, ruler: Training, score: S
     )
 
 
-def _epoch(number: int, judged: Judged, ruler: Training, score: Score) -> EpochScore:
+def _epoch(number: Epoch, judged: Judged, ruler: Training, score: Score) -> EpochScore:
     verdict = judge_epoch([verdict for _, verdict in judged], ruler, score)
     return EpochScore(
         number=number,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.lora.checkpoints import epoch_folder
+from sprite_lora.lora.epochs import Epoch, epoch_folder
 from sprite_lora.results.picture import read_record
 from sprite_lora.results.records import PictureRecord
 
@@ -16,7 +16,7 @@ class Drawn:
     """A picture of one epoch. Prompt and checkpoint are what its record says, no folder or file name is believed."""
 
     path: Path
-    epoch: int
+    epoch: Epoch
     prompt: str
     checkpoint: str
     """`sshs_model_hash` of the LoRA that drew it; empty for the untouched base."""
@@ -29,7 +29,7 @@ class Drawn:
         return self.path.stem
 
 
-def find_samples(samples: Path) -> dict[int, list[Drawn]]:
+def find_samples(samples: Path) -> dict[Epoch, list[Drawn]]:
     """Epoch to its pictures, both in order.
 
     Raises SpriteLoraError where there are none, where a picture has no record or another epoch's, and where epochs
@@ -59,7 +59,7 @@ def _read(path: Path) -> Drawn:
     return Drawn(path, record.epoch, record.prompt, record.checkpoint or "", record.finite)
 
 
-def _same_prompts(epochs: dict[int, list[Drawn]]) -> None:
+def _same_prompts(epochs: dict[Epoch, list[Drawn]]) -> None:
     (first, pictures), *others = epochs.items()
     wanted = {picture.name: picture.prompt for picture in pictures}
     for epoch, drawn in others:

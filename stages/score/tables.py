@@ -4,13 +4,14 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 
+from sprite_lora.lora.epochs import Epoch, in_digits
 from sprite_lora.results.scores import PictureScore, Remark, Scores
 
 
 def summary(scores: Scores) -> dict[str, object]:
     """The metrics file: the few numbers that fit a line of `dvc metrics show`, in points of 10."""
     base = {"base": scores.base.score} if scores.base else {}
-    trained = {f"{epoch.number:02d}": epoch.score for epoch in scores.trained}
+    trained = {in_digits(epoch.number): epoch.score for epoch in scores.trained}
     return {**base, "training": scores.training.score, "epoch": trained}
 
 
@@ -42,7 +43,7 @@ def _picture_metrics(scores: Scores) -> list[str]:
     return [metric.name for metric in scores.metrics if metric.name not in scores.epochs[0].faults]
 
 
-def _picture_row(epoch: int, picture: PictureScore, metrics: list[str]) -> dict[str, object]:
+def _picture_row(epoch: Epoch, picture: PictureScore, metrics: list[str]) -> dict[str, object]:
     return {
         "epoch": epoch,
         "picture": picture.name,

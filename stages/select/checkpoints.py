@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.header import read_header
+from sprite_lora.lora.epochs import Epoch
 from sprite_lora.lora.file import model_hash, read_record
 from sprite_lora.results.records import TrainingRecord
 
@@ -20,10 +21,15 @@ class Checkpoint:
     """What made it; None where another tool wrote it."""
 
 
-def find_checkpoint(folder: Path, drawn_by: str, epoch: int) -> Checkpoint:
+def _record(path: Path) -> TrainingRecord | None:
+    content = read_record(path)
+    return None if content is None else TrainingRecord.of(content, str(path), "train it anew: dvc repro -f train")
+
+
+def find_checkpoint(folder: Path, drawn_by: str, epoch: Epoch) -> Checkpoint:
     """The file in `folder` whose tensors have the hash (`sshs_model_hash`) that the pictures of `epoch` name.
 
-    Where several hold the same weights (a learning rate of 0), the one that `ss_epoch` gives to this epoch. Raises
+    Where several hold the same weights (a learning rate of 0), the one whose record names this epoch. Raises
     SpriteLoraError where none does: the pictures were drawn by another run.
     """
     headers = {path: read_header(path).metadata for path in sorted(folder.glob("*.safetensors"))}
@@ -33,7 +39,6 @@ def find_checkpoint(folder: Path, drawn_by: str, epoch: int) -> Checkpoint:
             f"no checkpoint in {folder} drew the pictures of epoch {epoch} (sshs_model_hash {drawn_by[:12]}...)",
             "the pictures are of another run: dvc repro -f sample",
         )
-    path = next((path for path in equal if headers[path].get("ss_epoch") == str(epoch)), equal[0])
-    content = read_record(path)
-    record = None if content is None else TrainingRecord.of(content, str(path), "train it anew: dvc repro -f train")
-    return Checkpoint(path, headers[path].get("ss_output_name") or path.stem, record)
+    records = {path: _record(path) for path in equal}
+    path = next((path for path, record in records.items() if record and record.epoch == epoch), equal[0])
+    return Checkpoint(path, headers[path].get("ss_output_name") or path.stem, records[path])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sprite_lora.lora.epochs import Epoch
 from sprite_lora.results.scores import EpochScore, MetricWords
 from sprite_lora.scoring.copies import COPIES
 from stages.select.choose import Choice, spread
@@ -86,6 +87,6 @@ def _standing(choice: Choice, trained: int) -> str:
     return f", {margin:.2f} above the next, epoch {other.number}{noise}"
 
 
-def _listed(numbers: list[int]) -> str:
-    *most, last = [str(number) for number in numbers]
+def _listed(numbers: list[Epoch]) -> str:
+    *most, last = [f"{number:g}" for number in numbers]
     return f"{', '.join(most)} and {last}" if most else last

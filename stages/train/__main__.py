@@ -47,7 +47,7 @@ def run_training(params: Train, paths: Paths) -> None:
     backend.check(params)
     manifest = read_manifest(paths.dataset)
     record = run_record(params, manifest, paths)
-    fingerprint, names = record["fingerprint"], checkpoint_names(params)
+    fingerprint, names = record["fingerprint"], checkpoint_names(params, manifest, paths)
     state = State(paths.state / "train" / fingerprint)
     with only_trainer(paths.state / "train", fingerprint) if is_chief() else nullcontext():
         backend.train(params, paths, manifest, record, state)

@@ -1,6 +1,6 @@
 """What a run is made from, with one fingerprint of it, and the files that it leaves."""
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from sprite_lora.bases.registry import chosen_code as chosen_family
@@ -9,9 +9,11 @@ from sprite_lora.core.files import sha256_tree
 from sprite_lora.core.params import Paths
 from sprite_lora.core.record import base_hash, stamped, versions
 from sprite_lora.dataset.manifest import Manifest
+from sprite_lora.dataset.regularisation import Regular, read_regularisation
+from sprite_lora.kohya import steps
 from sprite_lora.kohya.backends import chosen_code as chosen_backend
 from sprite_lora.kohya.train_params import Train
-from sprite_lora.lora.checkpoints import checkpoint_files
+from sprite_lora.lora.checkpoints import saved_checkpoints
 
 
 def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any]:
@@ -32,7 +34,16 @@ def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any
     )
 
 
-def checkpoint_names(params: Train) -> list[str]:
+def checkpoint_names(params: Train, manifest: Manifest, paths: Paths) -> list[str]:
     """File names of all checkpoints that the run leaves."""
-    files = checkpoint_files(Path(), params.output_name, params.max_train_epochs, params.save_every_n_epochs)
-    return [path.name for path in files.values()]
+    steps = steps_per_epoch(params, manifest, read_regularisation(paths.regularisation))
+    return [saved.name for saved in saved_checkpoints(params, steps)]
+
+
+def steps_per_epoch(params: Train, manifest: Manifest, regularisation: Sequence[Regular]) -> int:
+    """Optimizer steps in which each picture is seen as often as it is repeated."""
+    training = len(manifest.items) * manifest.num_repeats
+    uses = training + sum(steps.regularisation_uses(training, [picture.repeats for picture in regularisation]))
+    return steps.steps_per_epoch(
+        uses, params.train_batch_size, params.num_processes, params.gradient_accumulation_steps
+    )

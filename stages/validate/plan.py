@@ -8,7 +8,7 @@ from sprite_lora.dataset.checks.finding import Finding
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.kohya.steps import regularisation_uses, steps_per_epoch
 from sprite_lora.kohya.train_params import Train
-from sprite_lora.lora.checkpoints import saved_epochs
+from sprite_lora.lora.checkpoints import epoch_of, run_steps, saved_checkpoints
 from sprite_lora.lora.size import Target, lora_bytes, lora_parameters
 from sprite_lora.results.plan import Plan
 
@@ -40,7 +40,8 @@ def make_plan(
         train.network_train_text_encoder_only,
     )
     size = lora_bytes(parameters, modules, train.save_precision)
-    checkpoints = len(saved_epochs(train.max_train_epochs, train.save_every_n_epochs))
+    steps = run_steps(train, per_epoch)
+    checkpoints = len(saved_checkpoints(train, per_epoch))
     dataset = pictures * package.resolution**2 * 3
     return Plan(
         pictures=pictures,
@@ -49,8 +50,8 @@ def make_plan(
         regularisation_per_epoch=regular,
         batch=train.train_batch_size * train.num_processes * train.gradient_accumulation_steps,
         steps_per_epoch=per_epoch,
-        epochs=train.max_train_epochs,
-        steps=per_epoch * train.max_train_epochs,
+        epochs=epoch_of(steps, per_epoch),
+        steps=steps,
         checkpoints=checkpoints,
         lora_modules=modules,
         lora_parameters=parameters,

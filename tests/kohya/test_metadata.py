@@ -62,7 +62,8 @@ def metadata(train, some, family="sd_v1", base=ROOT, regularisation=None):
     )  # fmt: skip
     optimizer = "torch.optim.adamw.AdamW"
     named = load_family(family).metadata(train.v_parameterization)
-    training = Training(named, base, optimizer, plan.batches_per_epoch, plan.steps, regularisation or {})
+    counts = (plan.batches_per_epoch, plan.begun_epochs, plan.steps)
+    training = Training(named, base, optimizer, *counts, regularisation or {})
     return file_metadata(train, some, RECORD, training)
 
 
@@ -86,7 +87,8 @@ def test_every_key_and_value_is_kohyas(kohya_manifest, tmp_path, file, changes, 
     theirs = dict(read_header(KOHYA / f"{file}.safetensors").metadata)
     base = tmp_path / "rand15"
     base.mkdir()
-    own = metadata(params(**{**COMMON, **changes}), kohya_manifest, base=base) | epoch_metadata(RECORD, epoch, steps)
+    own = metadata(params(**{**COMMON, **changes}), kohya_manifest, base=base)
+    own |= epoch_metadata(RECORD | {"epoch": epoch}, epoch, steps)
     record = own.pop(METADATA_KEY)
     assert json.loads(record) == {**RECORD, "epoch": epoch}
     hashes = {key: theirs.pop(key) for key in ("sshs_model_hash", "sshs_legacy_hash")}

@@ -68,3 +68,23 @@ def test_two_clones_make_the_same_bytes(short_run, fresh):
     assert fresh.tensors() == short_run.tensors()
     assert fresh.pictures() == short_run.pictures()
     assert (fresh.root / "dvc.lock").read_text() == (short_run.root / "dvc.lock").read_text()
+
+
+@pytest.mark.slow
+def test_a_run_counted_in_steps_is_sampled_scored_and_selected_like_any_other(fresh):
+    """Three steps are an epoch; checkpoints after steps 2, 4 and 5 stand between epochs."""
+    fresh.edit(
+        train__max_train_epochs=None,
+        train__max_train_steps=5,
+        train__save_every_n_epochs=None,
+        train__save_every_n_steps=2,
+    )
+    fresh.run("dvc", "repro")
+    drawn = sorted(path.name for path in (fresh.root / "outputs/samples").iterdir())
+    assert drawn == ["epoch-00", "epoch-00.67", "epoch-01.33", "epoch-01.67"]
+    selected = json.loads((fresh.root / "reports/select.json").read_text())
+    assert selected["epoch"] in (0.67, 1.33, 1.67)
+    assert f"Epoch {selected['epoch']} scores" in selected["reasons"][0]
+    page = (fresh.root / "reports/report.html").read_text()
+    assert 'id="epoch-1.33"' in page
+    assert "Data and pipelines are up to date." in fresh.run("dvc", "repro").stdout

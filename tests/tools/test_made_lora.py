@@ -37,8 +37,9 @@ def made(tmp_path):
         )  # fmt: skip
         record = {"fingerprint": "0123456789abcdef", "base": "b" * 64}
         base = load_family("sd_v1").metadata(False)
-        training = Training(base, tmp_path, "torch.optim.adamw.AdamW", 1, 2, {})
-        metadata = file_metadata(train, manifest, record, training) | epoch_metadata(record, epoch, epoch)
+        training = Training(base, tmp_path, "torch.optim.adamw.AdamW", 1, 2, 2, {})
+        stamp = epoch_metadata(record | {"epoch": epoch}, epoch, epoch)
+        metadata = file_metadata(train, manifest, record, training) | stamp
         del metadata["sprite_lora"]
         dtype = {"fp16": torch.float16, "float": torch.float32}[train.save_precision]
         tensors = {}

@@ -11,12 +11,18 @@ class Course(Section):
     seed: int = flag(None, DURATION, required=True, metadata="ss_seed", ge=0, lt=2**32,
         comment="int; each random draw is a function of it and of the step",
         effect="every random draw; not given, a new one each run")
-    max_train_epochs: Count = flag(None, DURATION, required=True, metadata="ss_num_epochs",
-        comment="int; in one epoch each picture is seen package.num_repeats times",
+    max_train_epochs: Count | None = flag(None, DURATION, required=True, metadata="ss_num_epochs",
+        comment="int | null; in one epoch each picture is seen package.num_repeats times; null = max_train_steps",
         effect="how often all pictures are shown")
-    save_every_n_epochs: Count = flag(None, DURATION, required=True,
-        comment="int, epochs per checkpoint; the last epoch always leaves one",
+    max_train_steps: Count | None = flag(None, DURATION, required=True, metadata="ss_max_train_steps", means=1600,
+        comment="int | null, optimizer steps of the run, where max_train_epochs is null",
+        effect="number of updates; max_train_epochs overrides it")
+    save_every_n_epochs: Count | None = flag(None, DURATION, required=True,
+        comment="int | null, epochs per checkpoint; the last step always leaves one; null = save_every_n_steps",
         effect="which epochs leave a file: what there is to choose from")
+    save_every_n_steps: Count | None = flag(None, DURATION, required=True,
+        comment="int | null, optimizer steps per checkpoint, where save_every_n_epochs is null",
+        effect="which steps leave a file: what there is to choose from")
     gradient_checkpointing: bool = flag(False, SPEED, metadata="ss_gradient_checkpointing",
         comment="true = less memory, about a third more time, the same result", effect="less memory, more time")
     xformers: bool = flag(False, SPEED,
@@ -31,8 +37,6 @@ class Course(Section):
 
 # fmt: off
 BESIDE: tuple[Flag, ...] = (
-    kohya("max_train_steps", DURATION, 1600, "number of updates; max_train_epochs overrides it",
-        metadata="ss_max_train_steps", after="max_train_epochs"),
     kohya("cache_latents_to_disk", SPEED, False, "latents are kept as files; stale ones are reused", after="sdpa"),
     kohya("vae_batch_size", SPEED, 1, "pictures encoded at once"),
     kohya("lowram", SPEED, False, "loads to the GPU directly", metadata="ss_lowram"),

@@ -1,5 +1,6 @@
 """What a step sees: which pictures, with which captions, as latents. All of it a function of (seed, position)."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,9 @@ class BatchPlan:
     batch_size: int
     accumulation: int
     processes: int
-    epochs: int
+    epochs: int | None
+    max_steps: int | None = None
+    """Steps of the run where `epochs` is None."""
 
     @property
     def batches_per_epoch(self) -> int:
@@ -42,7 +45,16 @@ class BatchPlan:
 
     @property
     def steps(self) -> int:
+        """Of the run."""
+        if self.epochs is None:
+            assert self.max_steps is not None
+            return self.max_steps
         return self.epochs * self.steps_per_epoch
+
+    @property
+    def begun_epochs(self) -> int:
+        """Epochs of the run; the last may end early."""
+        return math.ceil(self.steps / self.steps_per_epoch)
 
 
 def entries(pictures: int, num_repeats: int, regularisation: list[int]) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sprite_lora.kohya.metadata import epoch_metadata
 from sprite_lora.kohya.train_params import Train
-from sprite_lora.lora.checkpoints import file_name, saved_epochs
+from sprite_lora.lora.checkpoints import Saved, epoch_of, saved_checkpoints
 from sprite_lora.lora.file import read_tensors, write_lora
 from stages.train.state import State, states
 
@@ -21,17 +21,17 @@ def can_go_on(params: Train) -> bool:
     return params.lr_scheduler in ("constant", "adafactor")
 
 
-def shorter_run(state: State, record: dict[str, Any]) -> tuple[int, State] | None:
-    """`max_train_epochs` and state of the longest of the runs that this one goes on from; None where there is none."""
-    found: list[tuple[int, State]] = []
+def shorter_run(state: State, record: dict[str, Any]) -> tuple[Train, State] | None:
+    """Params and state of the longest of the runs that this one goes on from; None where there is none."""
+    found: list[tuple[Train, State]] = []
     for folder in states(state.folder.parent):
         other = json.loads((folder / "record.json").read_text(encoding="utf-8"))
         if "params" not in other or _without_length(other) != _without_length(record):
             continue
-        epochs = other["params"]["max_train_epochs"]
-        if epochs < record["params"]["max_train_epochs"] and State(folder).resume.is_file():
-            found.append((epochs, State(folder)))
-    return max(found, key=lambda one: one[0], default=None)
+        shorter, length = (content["params"]["max_train_epochs"] or 0 for content in (other, record))
+        if 0 < shorter < length and State(folder).resume.is_file():
+            found.append((Train.model_validate(other["params"]), State(folder)))
+    return max(found, key=lambda one: one[0].max_train_epochs or 0, default=None)
 
 
 def take_over(
@@ -43,24 +43,24 @@ def take_over(
     shorter = shorter_run(state, record)
     if shorter is None:
         return None
-    epochs, other = shorter
+    before, other = shorter
     loaded = other.load()
     assert loaded is not None
     progress, parts = loaded
-    done = [
-        epoch
-        for epoch in saved_epochs(params.max_train_epochs, params.save_every_n_epochs)
-        if epoch * steps_per_epoch <= progress.step
-    ]
-    files = {epoch: other.epochs / file_name(params.output_name, epoch, epochs) for epoch in done}
-    if not all(path.is_file() for path in files.values()):
+    names = {saved.step: saved.name for saved in saved_checkpoints(before, steps_per_epoch)}
+    done = [saved for saved in saved_checkpoints(params, steps_per_epoch) if saved.step <= progress.step]
+    if not all(saved.step in names and (other.epochs / names[saved.step]).is_file() for saved in done):
         return None
-    for epoch, path in files.items():
-        stamp = epoch_metadata(record, epoch, epoch * steps_per_epoch)
-        target = state.epochs / file_name(params.output_name, epoch, params.max_train_epochs)
-        write_lora(target, read_tensors(path), {**metadata, **stamp})
+    for saved in done:
+        stamp = saved_metadata(record, saved, steps_per_epoch)
+        write_lora(state.epochs / saved.name, read_tensors(other.epochs / names[saved.step]), {**metadata, **stamp})
     state.save(progress, parts)
-    return f"going on from a run of {epochs} epochs that was the same otherwise"
+    return f"going on from a run of {before.max_train_epochs} epochs that was the same otherwise"
+
+
+def saved_metadata(record: dict[str, Any], saved: Saved, steps_per_epoch: int) -> dict[str, str]:
+    """A checkpoint's own keys: where in the run it is, and our record."""
+    return epoch_metadata({**record, "epoch": saved.epoch}, epoch_of(saved.step, steps_per_epoch), saved.step)
 
 
 def _without_length(record: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def make_plan(params: Train, manifest: Manifest, regularisation: list[Regular]) 
         accumulation=params.gradient_accumulation_steps,
         processes=params.num_processes,
         epochs=params.max_train_epochs,
+        max_steps=params.max_train_steps,
     )
 
 

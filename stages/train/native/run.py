@@ -12,6 +12,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.checkpoints import saved_checkpoints
 from sprite_lora.lora.network import LoRANetwork, ranks_for
 from stages.train.faults import Interruption, StopRequestedError, check_finite
 from stages.train.native import objective
@@ -59,6 +60,8 @@ class Run:
         self.accelerator, self.pool = accelerator, pool
         self.precision = Precision(params.mixed_precision, accelerator.device)
         self.progress = Progress()
+        self.checkpoints = {saved.step: saved for saved in saved_checkpoints(params, plan.steps_per_epoch)}
+        """By the step after which each is saved."""
         self.drawn: dict[int, torch.Tensor] = {}
         """cache_latents: a picture's latent by the picture's `id`."""
         self.alphas = objective.alphas_cumprod(base.scheduler)

@@ -15,15 +15,14 @@ from sprite_lora.core.params import Paths
 from sprite_lora.core.precision import torch_dtype
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import folders, read_regularisation
-from sprite_lora.kohya.metadata import Training, epoch_metadata, file_metadata
+from sprite_lora.kohya.metadata import Training, file_metadata
 from sprite_lora.kohya.train_params import Train
-from sprite_lora.lora.checkpoints import file_name
 from sprite_lora.lora.file import write_lora
 from sprite_lora.lora.size import lora_bytes
 from stages.train import faults
 from stages.train.log import RunLog, StepLog
 from stages.train.native import needs
-from stages.train.native.going_on import can_go_on, take_over
+from stages.train.native.going_on import can_go_on, saved_metadata, take_over
 from stages.train.native.gradients import add_gradients, side_by_side
 from stages.train.native.inputs import make_plan, read_pictures
 from stages.train.native.optimizer import described
@@ -43,7 +42,7 @@ def check(params: Train) -> None:
 def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State) -> None:
     """Train, unless these inputs were trained already. The checkpoints are in the state folder then."""
     accelerator = make_accelerator()
-    rows = state.finished(checkpoint_names(params))
+    rows = state.finished(checkpoint_names(params, manifest, paths))
     accelerator.wait_for_everyone()
     if rows is None:
         train_on(params, paths, manifest, record, state, accelerator)
@@ -121,7 +120,15 @@ def prepare(
     run = Run(params, base, pictures, plan, manifest.resolution, accelerator, pool)
     optimizer = described(run.optimizer, params)
     named = base.family.metadata(params.v_parameterization)
-    training = Training(named, paths.base, optimizer, plan.batches_per_epoch, plan.steps, folders(regular))
+    training = Training(
+        base_keys=named,
+        base=paths.base,
+        optimizer=optimizer,
+        batches_per_epoch=plan.batches_per_epoch,
+        epochs=plan.begun_epochs,
+        steps=plan.steps,
+        regularisation=folders(regular),
+    )
     return run, file_metadata(params, manifest, record, training)
 
 
@@ -146,12 +153,12 @@ def announce(run: Run, resumed: bool) -> None:
         print(f"resuming after step {run.progress.step} of {plan.steps}")
     for message in needs.ignored_settings(run.params, run.base):
         print(f"ignored: {message}")
-    print(f"{plan.epochs} epochs of {plan.steps_per_epoch} steps on {run.accelerator.device}", flush=True)
+    print(f"{plan.begun_epochs} epochs of {plan.steps_per_epoch} steps on {run.accelerator.device}", flush=True)
 
 
 def check_room(run: Run, state: State, out: Path) -> None:
     """Raise SpriteLoraError where the disk has no room for all that is still to be written."""
-    names = checkpoint_names(run.params)
+    names = [saved.name for saved in run.checkpoints.values()]
     weights = list(run.network.parameters())
     count = sum(weight.numel() for weight in weights)
     trained = sum(weight.numel() for weight in weights if weight.requires_grad)
@@ -162,16 +169,15 @@ def check_room(run: Run, state: State, out: Path) -> None:
 
 
 def save(run: Run, state: State, metadata: dict[str, str], record: dict[str, Any], step: int) -> None:
-    """After a step: the checkpoint where an epoch ends, and the state to resume from every so many steps."""
+    """After a step: the checkpoint that is due, and the state to resume from, then and every so many steps."""
     params, per_epoch = run.params, run.plan.steps_per_epoch
-    epoch, over = divmod(step, per_epoch)
-    if not over and (epoch % params.save_every_n_epochs == 0 or epoch == params.max_train_epochs):
+    if step in run.checkpoints:
         dtype = torch_dtype(params.save_precision)
         tensors = {name: tensor.to(dtype) for name, tensor in run.network.state_dict().items()}
-        path = state.epochs / file_name(params.output_name, epoch, params.max_train_epochs)
+        path = state.epochs / run.checkpoints[step].name
         faults.check_disk(state.folder, sum(tensor.nbytes for tensor in tensors.values()), path.name)
-        write_lora(path, tensors, {**metadata, **epoch_metadata(record, epoch, step)})
-    if not over or step % params.save_state_every_n_steps == 0:
+        write_lora(path, tensors, {**metadata, **saved_metadata(record, run.checkpoints[step], per_epoch)})
+    if step % per_epoch == 0 or step in run.checkpoints or step % params.save_state_every_n_steps == 0:
         faults.check_disk(state.folder, 3 * sum(weight.nbytes for weight in run.network.parameters()), "the state")
         state.save(run.progress, run.parts())
 

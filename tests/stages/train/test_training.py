@@ -12,6 +12,7 @@ from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.header import read_header
 from sprite_lora.core.record import fingerprint
 from sprite_lora.lora.file import read_record, read_tensors
+from stages.train.native import gradients
 
 
 def test_checkpoints_have_kohyas_names_and_the_last_has_no_number(project):
@@ -196,3 +197,30 @@ def pipeline_tokenizers(folder, base):
     if len(base.text_encoders) == 2:
         made["tokenizer_2"].pad_token = "!"
     return made
+
+
+def test_a_run_counted_in_steps_leaves_kohyas_files_and_can_be_resumed(project, monkeypatch):
+    """Three steps are an epoch: checkpoints after steps 2, 4 and 5."""
+    project.edit(max_train_epochs=None, max_train_steps=5, save_every_n_epochs=None, save_every_n_steps=2)
+    whole = project.train()
+    assert list(whole) == ["t-step00000002.safetensors", "t-step00000004.safetensors", "t.safetensors"]
+    headers = {name: read_header(project.root / "outputs/checkpoints" / name).metadata for name in whole}
+    said = [(header["ss_epoch"], header["ss_steps"]) for header in headers.values()]
+    assert said == [("1", "2"), ("2", "4"), ("2", "5")]
+    assert {(header["ss_num_epochs"], header["ss_max_train_steps"]) for header in headers.values()} == {("2", "5")}
+    records = [json.loads(header["sprite_lora"])["epoch"] for header in headers.values()]
+    assert records == [0.67, 1.33, 1.67]
+    project.forget()
+    plain, calls = gradients.add_gradients, []
+
+    def die(*arguments):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return plain(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stages.train.native.run.add_gradients", die)
+        with pytest.raises(KeyboardInterrupt):
+            project.train()
+    assert project.train() == whole
