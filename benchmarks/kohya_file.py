@@ -39,6 +39,13 @@ FLAGS = {
     "multires_noise_discount": 0.3, "adaptive_noise_scale": 0.00357, "train_batch_size": 4, "max_train_epochs": 2,
     "output_name": "sd15_perfect", "save_precision": "fp16", "optimizer_type": "AdamW", "seed": 42,
 }  # fmt: skip
+PIPELINE = {
+    "_class_name": "StableDiffusionPipeline", "scheduler": ["diffusers", "DDIMScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
+    "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
+    "safety_checker": [None, None], "feature_extractor": [None, None], "requires_safety_checker": False,
+}  # fmt: skip
+"""`model_index.json` of a diffusers folder: which class loads which part."""
 OWN_VALUES = {
     "ss_session_id", "ss_training_started_at", "ss_training_finished_at", "modelspec.date", "ss_sd_scripts_commit_hash",
     "ss_sd_model_name", "ss_sd_model_hash", "ss_new_sd_model_hash", "sshs_model_hash", "sshs_legacy_hash",
@@ -59,6 +66,7 @@ def make_base(folder: Path) -> Path:
     text.save_pretrained(folder / "text_encoder")
     shutil.copytree(configs / "scheduler", folder / "scheduler")
     shutil.copytree(ROOT / "models" / "nano" / "tokenizer", folder / "tokenizer")
+    (folder / "model_index.json").write_text(json.dumps(PIPELINE))
     return folder
 
 
