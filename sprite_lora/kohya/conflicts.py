@@ -35,6 +35,14 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
             "adaptive_noise_scale changes noise_offset, which is not set",
         ),
         (
+            values["scale_v_pred_loss_like_noise_pred"] and not values["v_parameterization"],
+            "scale_v_pred_loss_like_noise_pred weighs losses of velocities: it needs v_parameterization: true",
+        ),
+        (
+            values["max_timestep"] is not None and (values["min_timestep"] or 0) >= values["max_timestep"],
+            "min_timestep must be below max_timestep: the timesteps from min_timestep to max_timestep - 1 are trained",
+        ),
+        (
             scheduler in ("constant", "adafactor") and values["lr_warmup_steps"] != 0,
             f"lr_scheduler {scheduler} has no warm-up: lr_warmup_steps must be 0 (or take constant_with_warmup)",
         ),

@@ -15,7 +15,7 @@ from sprite_lora.dataset.manifest import MANIFEST, read_manifest
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import checkpoint_files, epoch_folder
 
-TRAIN_KEYS = ("mixed_precision", "max_token_length", "clip_skip", "v_parameterization")
+TRAIN_KEYS = ("mixed_precision", "max_token_length", "clip_skip", "v_parameterization", "zero_terminal_snr")
 """What of the section `train` changes a picture beside the checkpoint itself."""
 
 

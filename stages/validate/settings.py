@@ -98,6 +98,9 @@ def check_fit(settings: Settings) -> Iterator[Finding]:
         kept = "protects fewer tags than" if keep < len(trigger) else "protects more tags than"
         message = f"keep_tokens {keep} {kept} the trigger's {len(trigger)}, {quote(', '.join(map(str, trigger)))}"
         yield settings.finding("keep-tokens", ("train", "keep_tokens"), message)
+    if settings.value("train", "zero_terminal_snr") and settings.value("train", "v_parameterization") is False:
+        message = "zero_terminal_snr without v_parameterization: the last timestep shows nothing of a picture"
+        yield settings.finding("zero-terminal-snr", ("train", "zero_terminal_snr"), message)
     for name, row in FLAGS.items():
         if row.refused and settings.written("train", name):
             yield settings.finding("bucket", ("train", name), f"{name} {row.refused}")

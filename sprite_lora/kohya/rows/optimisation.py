@@ -1,6 +1,8 @@
 """Learning rates, the optimizer, and number formats."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from sprite_lora.core.params import Section
 from sprite_lora.kohya.flags import OPTIMISATION, PRECISION, Count, Flag, Rate, flag, kohya
@@ -41,6 +43,19 @@ class Optimisation(Section):
     max_grad_norm: Rate = flag(1.0, OPTIMISATION, metadata="ss_max_grad_norm",
         comment="float; gradients are scaled down to this norm over all weights; 0 = never",
         effect="longer gradients are shortened to this")
+    loss_type: Literal["l1", "l2", "huber", "smooth_l1"] = flag("l2", OPTIMISATION, metadata="ss_loss_type",
+        comment="l2 | l1 | huber | smooth_l1; how an error counts",
+        effect="how errors are weighed: l2 punishes large ones most")
+    huber_schedule: Literal["constant", "exponential", "snr"] = flag("snr", OPTIMISATION,
+        metadata="ss_huber_schedule", needs=_HUBER,
+        comment="snr | exponential | constant; how huber_c moves over the timesteps",
+        effect="how the Huber threshold moves")
+    huber_c: Annotated[float, Field(gt=0)] = flag(0.1, OPTIMISATION, metadata="ss_huber_c", needs=_HUBER,
+        comment="float; errors over it count linearly; the value at the noisiest timestep",
+        effect="the Huber threshold")
+    huber_scale: Annotated[float, Field(gt=0)] = flag(1.0, OPTIMISATION, metadata="ss_huber_scale", needs=_HUBER,
+        written=False, comment="float; factor on huber_c's schedules exponential and constant",
+        effect="factor on the Huber threshold")
     num_processes: Count = flag(1, OPTIMISATION, required=True,
         comment="int, processes with a GPU each; a step then sees as many batches",
         effect="GPUs: multiplies the batch, divides the steps")
@@ -57,11 +72,6 @@ class Optimisation(Section):
 BESIDE: tuple[Flag, ...] = (
     kohya("lr_scheduler_power", OPTIMISATION, 1, "shape of the decay", needs=(("lr_scheduler", ("polynomial",)),),
         after="lr_scheduler_num_cycles"),
-    kohya("loss_type", OPTIMISATION, "l2", "how errors are weighed: l2 punishes large ones most",
-        metadata="ss_loss_type", after="max_grad_norm"),
-    kohya("huber_schedule", OPTIMISATION, "snr", "how the Huber threshold moves", metadata="ss_huber_schedule",
-        needs=_HUBER),
-    kohya("huber_c", OPTIMISATION, 0.1, "the Huber threshold", metadata="ss_huber_c", needs=_HUBER),
     kohya("full_fp16", PRECISION, False, "gradients in 16 bit too", metadata="ss_full_fp16", after="save_precision"),
     kohya("full_bf16", PRECISION, False, "gradients in 16 bit too"),
     kohya("fp8_base", PRECISION, False, "the base in 8 bit", metadata="ss_fp8_base", written=False),

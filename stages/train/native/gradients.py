@@ -40,6 +40,8 @@ class Batch:
     """(B)."""
     weights: torch.Tensor
     """(B), of each picture's loss."""
+    thresholds: torch.Tensor | None = None
+    """(B), of loss_type huber and smooth_l1."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def part_loss(model: Model, batch: Batch, encoded: Encoded, part: slice) -> torc
     with model.precision():
         texts = Encoded(encoded.states[part], pooled)
         predicted = model.base.predict(batch.noisy[part], batch.timesteps[part], texts, model.resolution)
-    losses = picture_losses(predicted, batch.target[part]) * batch.weights[part]
+    thresholds = None if batch.thresholds is None else batch.thresholds[part]
+    losses = picture_losses(predicted, batch.target[part], model.params.loss_type, thresholds) * batch.weights[part]
     return losses.sum() / len(batch.captions)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.bases.schedule import noise_schedule
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.network import LoRANetwork, ranks_for
@@ -59,7 +60,7 @@ class Run:
         self.params, self.base, self.pictures, self.plan = params, base, pictures, plan
         self.accelerator, self.scaler, self.pool = accelerator, accelerator.scaler, pool
         self.progress = Progress()
-        self.alphas = objective.alphas_cumprod(base.scheduler)
+        self.alphas, self.snr = noise_schedule(base.scheduler, params.zero_terminal_snr)
         self.network = LoRANetwork(base, trained_ranks(base, params), params.seed, params.network_dropout or 0.0)
         self.network.to(accelerator.device).train().requires_grad_(False)
         groups = parameter_groups(self.network, params)
@@ -122,17 +123,26 @@ class Run:
         flags = (params.shuffle_caption, params.keep_tokens, params.caption_dropout_rate, seed, number)
         latents = self._latents(pictures, number)
         drawn = objective.batch_noise(latents, params, number)
-        timesteps = objective.batch_timesteps(len(pictures), len(self.alphas), seed, number)
+        first, end = objective.timestep_range(params, len(self.alphas))
+        timesteps = objective.batch_timesteps(len(pictures), end, seed, number, first)
         alphas = self.alphas[timesteps]
         own = torch.tensor([picture.weight for picture in pictures])
-        snr = objective.signal_to_noise(alphas)
         velocity = params.v_parameterization
+        thresholds = objective.huber_thresholds(params, timesteps, self.alphas)
         return Batch(
             captions=[training_caption(picture.caption, *flags, place) for place, picture in enumerate(pictures)],
-            noisy=objective.add_noise(latents, drawn, alphas).to(device),
+            noisy=objective.add_noise(latents, objective.perturbed(drawn, params, number), alphas).to(device),
             target=(objective.velocity(latents, drawn, alphas) if velocity else drawn).to(device),
             timesteps=timesteps.to(device),
-            weights=loss_weights(own, snr, params.min_snr_gamma, velocity).to(device),
+            weights=loss_weights(
+                own,
+                self.snr[timesteps],
+                params.min_snr_gamma,
+                velocity,
+                params.scale_v_pred_loss_like_noise_pred,
+                params.debiased_estimation_loss,
+            ).to(device),
+            thresholds=None if thresholds is None else thresholds.to(device),
         )
 
     def _latents(self, pictures: list[Picture], number: int) -> torch.Tensor:
