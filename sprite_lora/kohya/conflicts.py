@@ -1,13 +1,45 @@
 """What each flag of the section `train` allows by itself, and not all of them together."""
 
-from typing import Any
+from typing import Any, TypeVar
+
+from sprite_lora.kohya.arguments import keyword_arguments
+
+SCHEDULER_ARGS = {"polynomial": ("lr_end",), "cosine_with_min_lr": ("min_lr",)}
+"""What the native trainer takes in lr_scheduler_args, by lr_scheduler: arguments of transformers' schedules."""
+
+Rates = float | tuple[float, ...]
+"""One learning rate, or one per text encoder."""
+
+R = TypeVar("R", float, Rates)
 
 
-def part_rate(trained: bool, own: float | None, general: float) -> float:
-    """Learning rate of one part of the network."""
+def part_rate(trained: bool, own: R | None, general: float) -> R | float:
+    """Learning rate of one part of the network, or rates of its text encoders."""
     if not trained:
         return 0.0
     return general if own is None else own
+
+
+def schedule_problem(values: dict[str, Any]) -> str:
+    """What is wrong with the shape of a learning rate's schedule; empty where nothing is."""
+    scheduler, rate = values["lr_scheduler"], values["learning_rate"]
+    try:
+        arguments = keyword_arguments(values["lr_scheduler_args"])
+    except ValueError as error:
+        return f"lr_scheduler_args: {error}"
+    known = SCHEDULER_ARGS.get(scheduler, ())
+    unknown = [name for name in arguments if name not in known]
+    if unknown and values["backend"] == "native":
+        takes = f"takes {', '.join(known)} alone" if known else "takes none"
+        return f"lr_scheduler_args: {', '.join(unknown)}: the native trainer's lr_scheduler {scheduler} {takes}"
+    if scheduler == "polynomial" and not rate > arguments.get("lr_end", 1e-7):
+        return "lr_scheduler polynomial falls from learning_rate to lr_end (lr_scheduler_args, 1e-7): it must be lower"
+    if scheduler == "cosine_with_min_lr":
+        if (values["lr_scheduler_min_lr_ratio"] is None) == ("min_lr" not in arguments):
+            return "lr_scheduler cosine_with_min_lr needs lr_scheduler_min_lr_ratio, or min_lr in lr_scheduler_args"
+        if "min_lr" in arguments and not rate > 0:
+            return "lr_scheduler cosine_with_min_lr reads min_lr as a share of learning_rate, which is 0"
+    return ""
 
 
 def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
@@ -19,12 +51,16 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
         part_rate(not text_only, values["unet_lr"], general),
         part_rate(not unet_only, values["text_encoder_lr"], general),
     )
+    schedule = schedule_problem(values)
     return [
         (
             unet_only and text_only,
             "network_train_unet_only and network_train_text_encoder_only leave nothing to train: keep one",
         ),
-        (not any(rates), "nothing to train: every part's learning rate is 0"),
+        (
+            not any(max(rate) if isinstance(rate, tuple) else rate for rate in rates),
+            "nothing to train: every part's learning rate is 0",
+        ),
         (
             values["conv_alpha"] is not None and values["conv_dim"] is None,
             "conv_alpha does nothing without conv_dim",
@@ -46,6 +82,7 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
             scheduler in ("constant", "adafactor") and values["lr_warmup_steps"] != 0,
             f"lr_scheduler {scheduler} has no warm-up: lr_warmup_steps must be 0 (or take constant_with_warmup)",
         ),
+        (bool(schedule), schedule),
         (
             sets_rates != (scheduler == "adafactor"),
             "optimizer_type Adafactor sets its own rates: lr_scheduler must be adafactor then, and only then"

@@ -105,8 +105,8 @@ def flag(  # more than seven parameters: one for each column of the row  # noqa:
     """
     field: FieldInfo = Field(... if required else default, description=comment, **constraints)
     row = Flag(
-        "", group, default if means is _AS_DEFAULT else means, effect, needs, off_at_zero, metadata, dataset, subset, written,
-        section="train", backends=backends,
+        "", group, default if means is _AS_DEFAULT else means, effect, needs, off_at_zero, metadata, dataset, subset,
+        written, section="train", backends=backends,
     )  # fmt: skip
     field.metadata.append(row)
     return field

@@ -1,15 +1,27 @@
 """Learning rates, the optimizer, and number formats."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from sprite_lora.core.params import Section
 from sprite_lora.kohya.flags import OPTIMISATION, PRECISION, Count, Flag, Rate, flag, kohya
 
 Optimizer = Literal["AdamW", "AdamW8bit", "Adafactor", "Lion", "Prodigy"]
-Scheduler = Literal["constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "adafactor"]
+Scheduler = Literal[
+    "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "cosine_with_min_lr", "polynomial",
+    "adafactor",
+]  # fmt: skip
 _HUBER = (("loss_type", ("huber", "smooth_l1")),)
+
+_CYCLES = (("lr_scheduler", ("cosine_with_restarts", "cosine_with_min_lr")),)
+
+
+def _one_or_several(value: Any) -> Any:
+    """A list of one rate is that rate, and an empty one is none, as kohya reads them."""
+    if isinstance(value, list | tuple) and len(value) < 2:
+        return value[0] if value else None
+    return value
 
 
 class Optimisation(Section):
@@ -22,8 +34,9 @@ class Optimisation(Section):
     unet_lr: Rate | None = flag(None, OPTIMISATION, metadata="ss_unet_lr",
         comment="float | null; U-Net's rate; null = learning_rate, 0 = not trained",
         effect="how fast the U-Net's part learns")
-    text_encoder_lr: Rate | None = flag(None, OPTIMISATION, metadata="ss_text_encoder_lr",
-        comment="float | null; text encoder's rate; null = learning_rate, 0 = not trained",
+    text_encoder_lr: Annotated[Rate | tuple[Rate, ...] | None, BeforeValidator(_one_or_several)] = flag(
+        None, OPTIMISATION, metadata="ss_text_encoder_lr",
+        comment="float | list of one per text encoder | null; their rate; null = learning_rate, 0 = not trained",
         effect="how fast the text encoders' part learns")
     optimizer_type: Optimizer = flag("AdamW", OPTIMISATION,
         comment="text; such as AdamW, AdamW8bit (CUDA GPU, extra `gpu`), Lion, Prodigy (rates of 1)",
@@ -32,11 +45,22 @@ class Optimisation(Section):
         comment='list of "key=value", such as ["weight_decay=0.1"]',
         effect="the optimizer's own settings, such as weight decay")
     lr_scheduler: Scheduler = flag("constant", OPTIMISATION, metadata="ss_lr_scheduler",
-        comment="constant | constant_with_warmup | linear | cosine | cosine_with_restarts | adafactor",
+        comment="constant | constant_with_warmup | linear | cosine | cosine_with_restarts | cosine_with_min_lr |"
+        " polynomial | adafactor",
         effect="how the learning rate moves during training")
-    lr_scheduler_num_cycles: Count = flag(1, OPTIMISATION, needs=(("lr_scheduler", ("cosine_with_restarts",)),),
-        comment="int; restarts of cosine_with_restarts",
+    lr_scheduler_num_cycles: Count = flag(1, OPTIMISATION, needs=_CYCLES,
+        comment="int; restarts of cosine_with_restarts, half waves of cosine_with_min_lr",
         effect="how often the learning rate starts again from its height")
+    lr_scheduler_power: float = flag(1, OPTIMISATION, needs=(("lr_scheduler", ("polynomial",)),), ge=0,
+        comment="float; polynomial falls as (1 - progress) to this power",
+        effect="shape of the decay")
+    lr_scheduler_min_lr_ratio: Annotated[float, Field(ge=0, le=1)] | None = flag(None, OPTIMISATION,
+        needs=(("lr_scheduler", ("cosine_with_min_lr",)),),
+        comment="float 0..1 | null; share of the rate at which cosine_with_min_lr ends",
+        effect="how much of the learning rate is left at the end")
+    lr_scheduler_args: tuple[str, ...] = flag((), OPTIMISATION, means=None,
+        comment='list of "key=value": lr_end of polynomial, min_lr of cosine_with_min_lr',
+        effect="the schedule's own settings")
     lr_warmup_steps: int | float = flag(0, OPTIMISATION, metadata="ss_lr_warmup_steps", ge=0,
         comment="int, optimizer steps; below 1 a share of all steps",
         effect="steps in which the learning rate rises from zero")
@@ -70,8 +94,6 @@ class Optimisation(Section):
 
 # fmt: off
 BESIDE: tuple[Flag, ...] = (
-    kohya("lr_scheduler_power", OPTIMISATION, 1, "shape of the decay", needs=(("lr_scheduler", ("polynomial",)),),
-        after="lr_scheduler_num_cycles"),
     kohya("full_fp16", PRECISION, False, "gradients in 16 bit too", metadata="ss_full_fp16", after="save_precision"),
     kohya("full_bf16", PRECISION, False, "gradients in 16 bit too"),
     kohya("fp8_base", PRECISION, False, "the base in 8 bit", metadata="ss_fp8_base", written=False),

@@ -19,6 +19,7 @@ from stages.train.native.batch import BatchPlan, Posterior, epoch_batches, step_
 from stages.train.native.gradients import Batch, Model, add_gradients, set_attention, set_gradient_checkpointing
 from stages.train.native.objective import loss_weights
 from stages.train.native.optimizer import (
+    least_factor,
     make_optimizer,
     parameter_groups,
     rate_factor,
@@ -66,7 +67,7 @@ class Run:
         groups = parameter_groups(self.network, params)
         for weight in (weight for group in groups for weight in group["params"]):
             weight.requires_grad_(True)
-        trains_text = any(group["name"] == "textencoder" for group in groups)
+        trains_text = any(group["name"].startswith("textencoder") for group in groups)
         self.optimizer = make_optimizer(groups, params)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         set_attention(base.unet, params.xformers, params.sdpa)
@@ -157,8 +158,8 @@ class Run:
     def _set_rates(self) -> None:
         params, steps = self.params, self.plan.steps
         warmup = warmup_steps(params.lr_warmup_steps, steps)
-        cycles = params.lr_scheduler_num_cycles
-        factor = rate_factor(params.lr_scheduler, self.progress.schedule_step, steps, warmup, cycles)
+        shape = (params.lr_scheduler_num_cycles, params.lr_scheduler_power, least_factor(params))
+        factor = rate_factor(params.lr_scheduler, self.progress.schedule_step, steps, warmup, *shape)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             if rate is not None:
                 group["lr"] = rate * factor
