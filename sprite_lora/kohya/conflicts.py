@@ -42,6 +42,35 @@ def schedule_problem(values: dict[str, Any]) -> str:
     return ""
 
 
+CHANGES_CAPTIONS = (
+    "shuffle_caption", "caption_dropout_rate", "caption_tag_dropout_rate", "caption_dropout_every_n_epochs",
+)  # fmt: skip
+"""Flags that give a caption another text at each use."""
+
+
+def caching_problem(values: dict[str, Any]) -> str:
+    """What forbids cache_text_encoder_outputs; empty where nothing does."""
+    if not values["cache_text_encoder_outputs"]:
+        return ""
+    if not values["network_train_unet_only"]:
+        return "cache_text_encoder_outputs keeps text states as they are: it needs network_train_unet_only: true"
+    changing = [name for name in CHANGES_CAPTIONS if values[name]]
+    return f"cache_text_encoder_outputs needs captions that stay: switch off {', '.join(changing)}" if changing else ""
+
+
+def half_problem(values: dict[str, Any]) -> str:
+    """What forbids full_fp16 or full_bf16; empty where nothing does."""
+    for flag, precision in (("full_fp16", "fp16"), ("full_bf16", "bf16")):
+        if values[flag] and values["mixed_precision"] != precision:
+            return f"{flag} needs mixed_precision: {precision}"
+    if values["full_fp16"] and values["optimizer_type"] == "AdamW" and values["backend"] == "native":
+        return (
+            "full_fp16 with optimizer_type AdamW makes weights that are no numbers: squared gradients and its eps are 0"
+            " in fp16; take AdamW8bit or Adafactor, or full_bf16"
+        )
+    return ""
+
+
 def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
     """Whether each rule on several keys is broken, and what to say then."""
     scheduler, general = values["lr_scheduler"], values["learning_rate"]
@@ -51,8 +80,9 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
         part_rate(not text_only, values["unet_lr"], general),
         part_rate(not unet_only, values["text_encoder_lr"], general),
     )
-    schedule = schedule_problem(values)
+    alone = [problem(values) for problem in (schedule_problem, caching_problem, half_problem)]
     return [
+        *((bool(message), message) for message in alone),
         (
             unet_only and text_only,
             "network_train_unet_only and network_train_text_encoder_only leave nothing to train: keep one",
@@ -82,7 +112,6 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
             scheduler in ("constant", "adafactor") and values["lr_warmup_steps"] != 0,
             f"lr_scheduler {scheduler} has no warm-up: lr_warmup_steps must be 0 (or take constant_with_warmup)",
         ),
-        (bool(schedule), schedule),
         (
             sets_rates != (scheduler == "adafactor"),
             "optimizer_type Adafactor sets its own rates: lr_scheduler must be adafactor then, and only then"

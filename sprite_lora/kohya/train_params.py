@@ -42,6 +42,13 @@ class Train(course.Course, data.Data, noise.Noise, optimisation.Optimisation, ba
         """0 where the text encoders are not trained; one rate for all of them, or one for each."""
         return part_rate(not self.network_train_unet_only, self.text_encoder_lr, self.learning_rate)
 
+    @property
+    def file_precision(self) -> str | None:
+        """save_precision; where that is null, the precision of the LoRA's weights in training, None for 32 bit."""
+        if self.save_precision is None and (self.full_fp16 or self.full_bf16):
+            return self.mixed_precision
+        return self.save_precision
+
 
 NOT_IN_TRAIN: tuple[Flag, ...] = tuple(row for module in GROUPS for row in module.BESIDE)
 """Rows that are no key of `train`: sd-scripts' other flags, and what `package` holds or the data decides."""

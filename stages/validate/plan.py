@@ -39,7 +39,7 @@ def make_plan(
         train.network_train_unet_only,
         train.network_train_text_encoder_only,
     )
-    size = lora_bytes(parameters, modules, train.save_precision)
+    size = lora_bytes(parameters, modules, train.file_precision)
     checkpoints = len(saved_epochs(train.max_train_epochs, train.save_every_n_epochs))
     dataset = pictures * package.resolution**2 * 3
     return Plan(

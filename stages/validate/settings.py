@@ -93,7 +93,7 @@ def check_fit(settings: Settings) -> Iterator[Finding]:
     ):
         yield settings.finding("resolution", ("package", "resolution"), message)
     trigger, keep = settings.value("validate", "trigger"), settings.value("train", "keep_tokens")
-    shuffled = settings.value("train", "shuffle_caption")
+    shuffled = settings.value("train", "shuffle_caption") or settings.value("train", "caption_tag_dropout_rate")
     if shuffled and isinstance(keep, int) and isinstance(trigger, list) and keep != len(trigger):
         kept = "protects fewer tags than" if keep < len(trigger) else "protects more tags than"
         message = f"keep_tokens {keep} {kept} the trigger's {len(trigger)}, {quote(', '.join(map(str, trigger)))}"

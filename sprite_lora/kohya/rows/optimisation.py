@@ -87,15 +87,19 @@ class Optimisation(Section):
         comment="'no' | fp16 (CUDA GPU) | bf16",
         effect="number format of the computation: fp16 and bf16 round differently")
     save_precision: Literal["float", "fp16", "bf16"] | None = flag("float", PRECISION, required=True,
-        comment="float | fp16 | bf16 | null = float, files twice as large",
+        comment="float | fp16 | bf16 | null = float, files twice as large; with full_fp16 or full_bf16 those",
         effect="number format of the file; not given, kohya writes 32 bit")
+    full_fp16: bool = flag(False, PRECISION, metadata="ss_full_fp16",
+        comment="true = the LoRA's weights and gradients in 16 bit too; needs mixed_precision fp16",
+        effect="weights and gradients in 16 bit too")
+    full_bf16: bool = flag(False, PRECISION,
+        comment="true = the LoRA's weights and gradients in 16 bit too; needs mixed_precision bf16",
+        effect="weights and gradients in 16 bit too")
     # fmt: on
 
 
 # fmt: off
 BESIDE: tuple[Flag, ...] = (
-    kohya("full_fp16", PRECISION, False, "gradients in 16 bit too", metadata="ss_full_fp16", after="save_precision"),
-    kohya("full_bf16", PRECISION, False, "gradients in 16 bit too"),
     kohya("fp8_base", PRECISION, False, "the base in 8 bit", metadata="ss_fp8_base", written=False),
 )
 # fmt: on

@@ -16,7 +16,15 @@ from sprite_lora.lora.network import LoRANetwork, ranks_for
 from stages.train.faults import Interruption, StopRequestedError, check_finite
 from stages.train.native import objective
 from stages.train.native.batch import BatchPlan, Posterior, epoch_batches, step_batches, training_caption
-from stages.train.native.gradients import Batch, Model, add_gradients, set_attention, set_gradient_checkpointing
+from stages.train.native.gradients import (
+    Batch,
+    Model,
+    add_gradients,
+    set_attention,
+    set_gradient_checkpointing,
+    with_cached_texts,
+)
+from stages.train.native.half import allow_half_gradients, weights_dtype
 from stages.train.native.objective import loss_weights
 from stages.train.native.optimizer import (
     least_factor,
@@ -63,7 +71,9 @@ class Run:
         self.progress = Progress()
         self.alphas, self.snr = noise_schedule(base.scheduler, params.zero_terminal_snr)
         self.network = LoRANetwork(base, trained_ranks(base, params), params.seed, params.network_dropout or 0.0)
-        self.network.to(accelerator.device).train().requires_grad_(False)
+        self.network.to(accelerator.device, weights_dtype(params)).train().requires_grad_(False)
+        if params.full_fp16 and self.scaler:
+            allow_half_gradients(self.scaler)
         groups = parameter_groups(self.network, params)
         for weight in (weight for group in groups for weight in group["params"]):
             weight.requires_grad_(True)
@@ -75,6 +85,8 @@ class Run:
             set_gradient_checkpointing(base, trains_text)
         self.network.apply_to_base()
         self.model = Model(base, self.network, params, resolution, trains_text, accelerator.autocast)
+        if params.cache_text_encoder_outputs:
+            self.model = with_cached_texts(self.model, [picture.caption for picture in pictures])
 
     def parts(self) -> dict[str, Any]:
         """State dicts of all that a step changes."""
@@ -121,7 +133,7 @@ class Run:
         """
         params, seed, device = self.params, self.params.seed, self.accelerator.device
         self.network.set_step(number)
-        flags = (params.shuffle_caption, params.keep_tokens, params.caption_dropout_rate, seed, number)
+        epoch = number // self.plan.batches_per_epoch + 1
         latents = self._latents(pictures, number)
         drawn = objective.batch_noise(latents, params, number)
         first, end = objective.timestep_range(params, len(self.alphas))
@@ -131,7 +143,10 @@ class Run:
         velocity = params.v_parameterization
         thresholds = objective.huber_thresholds(params, timesteps, self.alphas)
         return Batch(
-            captions=[training_caption(picture.caption, *flags, place) for place, picture in enumerate(pictures)],
+            captions=[
+                training_caption(picture.caption, params, epoch, number, place)
+                for place, picture in enumerate(pictures)
+            ],
             noisy=objective.add_noise(latents, objective.perturbed(drawn, params, number), alphas).to(device),
             target=(objective.velocity(latents, drawn, alphas) if velocity else drawn).to(device),
             timesteps=timesteps.to(device),

@@ -81,6 +81,7 @@ def equal(one, two):
         {"shuffle_caption": True},
         {"shuffle_caption": True, "keep_tokens": 3},
         {"caption_dropout_rate": 0.5},
+        {"caption_tag_dropout_rate": 0.5},
         {"clip_skip": 2},
         {"max_token_length": 150},
         {"cache_latents": False},
