@@ -106,7 +106,7 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
         ),
         (
             values["max_timestep"] is not None and (values["min_timestep"] or 0) >= values["max_timestep"],
-            "min_timestep must be below max_timestep: the timesteps from min_timestep to max_timestep - 1 are trained",
+            "min_timestep must be below max_timestep: those from min_timestep to max_timestep - 1 are trained",
         ),
         (
             scheduler in ("constant", "adafactor") and values["lr_warmup_steps"] != 0,

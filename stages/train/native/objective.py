@@ -79,8 +79,8 @@ def perturbed(noise: torch.Tensor, params: Train, number: int) -> torch.Tensor:
         return noise
     strength = params.ip_noise_gamma
     if params.ip_noise_gamma_random_strength:
-        strength *= rng.uniform((), params.seed, "input perturbation strength", number).item()
-    return noise + strength * rng.normal(tuple(noise.shape), params.seed, "input perturbation", number)
+        strength *= rng.uniform((), params.seed, "ip noise strength", number).item()
+    return noise + strength * rng.normal(tuple(noise.shape), params.seed, "ip noise", number)
 
 
 def timestep_range(params: Train, timesteps: int) -> tuple[int, int]:

@@ -26,7 +26,7 @@ def test_input_perturbation_disturbs_the_input_and_not_the_target(project, make_
     two = run.batch(run.pictures, 4)
     assert torch.equal(one.target, two.target)
     a = run.alphas.double()[two.timesteps].view(-1, 1, 1, 1)
-    drawn = rng.normal(tuple(two.noisy.shape), 42, "input perturbation", 4)
+    drawn = rng.normal(tuple(two.noisy.shape), 42, "ip noise", 4)
     expected = one.noisy.double() + (1 - a).sqrt() * 0.1 * drawn.double()
     torch.testing.assert_close(two.noisy.double(), expected, rtol=1e-5, atol=1e-6)
 
@@ -35,7 +35,7 @@ def test_input_perturbation_disturbs_the_input_and_not_the_target(project, make_
     ("strength", "random", "purpose"),
     [
         ("noise_offset", "noise_offset_random_strength", "noise offset"),
-        ("ip_noise_gamma", "ip_noise_gamma_random_strength", "input perturbation"),
+        ("ip_noise_gamma", "ip_noise_gamma_random_strength", "ip noise"),
     ],
 )
 def test_random_strength_is_one_uniform_number_per_batch(project, make_run, strength, random, purpose):
