@@ -137,7 +137,7 @@ def train_ours(base: BaseModel, params: Train, side: int, steps: int) -> tuple[d
     uses = [number % len(pictures) for number in range(steps * params.train_batch_size)]
     plan = BatchPlan(uses, params.train_batch_size, 1, 1, 1)
     no_pool: ThreadPoolExecutor | None = None
-    run = RecordedRun(params, base, pictures, plan, 8 * side, make_accelerator("no"), no_pool)
+    run = RecordedRun(params, base, pictures, plan, 8 * side, make_accelerator(), no_pool)
     run.given = Given()
     start = random_weights(run)
     run.network.load_state_dict(start)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.bases.samplers import SAMPLERS
+from sprite_lora.bases.schedule import rescaled_for_drawing
 from sprite_lora.bases.text import Encoded
 
 
@@ -35,6 +36,8 @@ class Drawing:
     """75, 150 or 225: the U-Net reads as many windows as it was trained with."""
     clip_skip: int | None
     v_prediction: bool
+    zero_terminal_snr: bool = False
+    """Whether the LoRA was trained so: `schedule.rescaled_for_drawing`."""
 
 
 def draw(base: BaseModel, drawing: Drawing) -> tuple[NDArray[np.uint8], bool]:
@@ -84,7 +87,7 @@ def draw_latents(base: BaseModel, drawing: Drawing, prompt: Encoded, negative: E
     """`denoise` with a drawing's settings."""
     return denoise(
         base,
-        scheduler(drawing.sampler, base.scheduler, drawing.v_prediction),
+        scheduler(drawing.sampler, base.scheduler, drawing.v_prediction, drawing.zero_terminal_snr),
         prompt,
         negative,
         steps=drawing.steps,
@@ -100,9 +103,9 @@ def conditioning(base: BaseModel, drawing: Drawing, text: str) -> Encoded:
     return base.encode([text], drawing.max_token_length, drawing.clip_skip)
 
 
-def scheduler(sampler: str, config: dict[str, Any], v_prediction: bool) -> Any:
+def scheduler(sampler: str, config: dict[str, Any], v_prediction: bool, zero_terminal_snr: bool = False) -> Any:
     """diffusers' scheduler of a sampler over the base model's own noise schedule (betas, kind of prediction)."""
-    settings = dict(SAMPLERS[sampler].settings)
+    settings = {**SAMPLERS[sampler].settings, **rescaled_for_drawing(v_prediction, zero_terminal_snr)}
     if v_prediction:
         settings["prediction_type"] = "v_prediction"
     return getattr(diffusers, SAMPLERS[sampler].scheduler).from_config(config, **settings)

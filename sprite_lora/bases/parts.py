@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sprite_lora.bases.schedule import unknown_schedule
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.dataset.tokens import ClipTokenizer
 
@@ -48,10 +49,16 @@ def from_folder(kind: Any, path: Path, name: str, dtype: torch.dtype) -> Any:
 
 
 def scheduler_config(folder: Path) -> dict[str, Any]:
-    """A scheduler's config: betas and prediction type."""
+    """A scheduler's config: betas and prediction type. Raises SpriteLoraError for a noise schedule of another kind."""
     from diffusers import DDPMScheduler
 
-    config: dict[str, Any] = dict(DDPMScheduler.from_pretrained(folder, local_files_only=True).config)
+    written = DDPMScheduler.load_config(folder, local_files_only=True)
+    if written.get("beta_schedule") is None and written.get("trained_betas") is None:
+        raise unknown_schedule(written)  # diffusers would take its own default
+    try:
+        config: dict[str, Any] = dict(DDPMScheduler.from_config(written).config)
+    except NotImplementedError:
+        raise unknown_schedule(written) from None
     return config
 
 

@@ -71,6 +71,8 @@ def _normal(name: str, value: Any) -> Any:
         return {"fp32": "float", "float32": "float"}.get(str(value), value)
     if name == "clip_skip" and value == 1:
         return None
+    if name == "text_encoder_lr" and isinstance(value, list | tuple):
+        return float(value[0]) if len(value) == 1 else str([float(rate) for rate in value])
     if value == [] or (SETTINGS[name].off_at_zero and value in OFF):
         return None
     if isinstance(value, int) and not isinstance(value, bool) and isinstance(SETTINGS[name].default, float):

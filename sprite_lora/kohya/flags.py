@@ -92,6 +92,7 @@ def flag(  # more than seven parameters: one for each column of the row  # noqa:
     metadata: str = "",
     dataset: str = "",
     subset: str = "",
+    written: bool = True,
     backends: tuple[str, ...] = ("native", "kohya"),
     means: Any = _AS_DEFAULT,
     required: bool = False,
@@ -105,7 +106,7 @@ def flag(  # more than seven parameters: one for each column of the row  # noqa:
     field: FieldInfo = Field(... if required else default, description=comment, **constraints)
     row = Flag(
         "", group, default if means is _AS_DEFAULT else means, effect, needs, off_at_zero, metadata, dataset, subset,
-        section="train", backends=backends,
+        written, section="train", backends=backends,
     )  # fmt: skip
     field.metadata.append(row)
     return field

@@ -202,6 +202,7 @@ def _flag_values(params: Train) -> dict[str, str]:
     values = {name: row.default for name, row in FLAGS.items()} | params.model_dump()
     if params.max_token_length == 75:
         values["max_token_length"] = None  # kohya's flag knows 150 and 225 alone
+    values = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
     return {row.metadata: str(values[name]) for name, row in FLAGS.items() if row.metadata and row.written}
 
 

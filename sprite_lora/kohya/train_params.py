@@ -8,7 +8,7 @@ v0.10.1).
 
 from pydantic import model_validator
 
-from sprite_lora.kohya.conflicts import conflicts, part_rate
+from sprite_lora.kohya.conflicts import Rates, conflicts, part_rate
 from sprite_lora.kohya.flags import Flag, row_of, table
 from sprite_lora.kohya.rows import batch, course, data, network, noise, optimisation
 
@@ -38,9 +38,16 @@ class Train(course.Course, data.Data, noise.Noise, optimisation.Optimisation, ba
         return part_rate(not self.network_train_text_encoder_only, self.unet_lr, self.learning_rate)
 
     @property
-    def rate_of_text_encoder(self) -> float:
-        """0 where the text encoders are not trained."""
+    def rate_of_text_encoder(self) -> Rates:
+        """0 where the text encoders are not trained; one rate for all of them, or one for each."""
         return part_rate(not self.network_train_unet_only, self.text_encoder_lr, self.learning_rate)
+
+    @property
+    def file_precision(self) -> str | None:
+        """save_precision; where that is null, the precision of the LoRA's weights in training, None for 32 bit."""
+        if self.save_precision is None and (self.full_fp16 or self.full_bf16):
+            return self.mixed_precision
+        return self.save_precision
 
 
 NOT_IN_TRAIN: tuple[Flag, ...] = tuple(row for module in GROUPS for row in module.BESIDE)

@@ -112,9 +112,9 @@ class LoRANetwork(nn.Module):
         """The U-Net's part of the weights."""
         return [weight for lora in self.loras if lora.name.startswith("lora_unet") for weight in lora.parameters()]
 
-    def text_weights(self) -> list[nn.Parameter]:
-        """The text encoders' part of the weights."""
-        return [weight for lora in self.loras if lora.name.startswith("lora_te") for weight in lora.parameters()]
+    def text_weights(self, prefix: str = "lora_te") -> list[nn.Parameter]:
+        """The text encoders' part of the weights; `prefix`: how the names of one encoder's modules begin."""
+        return [weight for lora in self.loras if lora.name.startswith(prefix) for weight in lora.parameters()]
 
     def apply_to_base(self) -> None:
         """Hook into the base model."""

@@ -82,6 +82,7 @@ def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int
         max_token_length=train.max_token_length,
         clip_skip=train.clip_skip,
         v_prediction=train.v_parameterization,
+        zero_terminal_snr=train.zero_terminal_snr,
     )
     require_short_prompts(setup)
     where = (

@@ -40,6 +40,8 @@ class Setup:
     """The trainer's: the U-Net reads as many windows as it was trained with."""
     clip_skip: int | None
     v_prediction: bool
+    zero_terminal_snr: bool = False
+    """Whether the LoRA was trained so."""
 
     def drawing(self, name: str) -> Drawing:
         """How the picture of that name is drawn."""
@@ -55,6 +57,7 @@ class Setup:
             max_token_length=self.max_token_length,
             clip_skip=self.clip_skip,
             v_prediction=self.v_prediction,
+            zero_terminal_snr=self.zero_terminal_snr,
         )
 
 

@@ -17,7 +17,7 @@ from sprite_lora.lora.checkpoints import checkpoint_files, counts_steps
 from sprite_lora.lora.epochs import Epoch, epoch_folder
 from sprite_lora.results.plan import Plan
 
-TRAIN_KEYS = ("mixed_precision", "max_token_length", "clip_skip", "v_parameterization")
+TRAIN_KEYS = ("mixed_precision", "max_token_length", "clip_skip", "v_parameterization", "zero_terminal_snr")
 """What of the section `train` changes a picture beside the checkpoint itself."""
 
 

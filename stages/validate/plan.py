@@ -39,7 +39,7 @@ def make_plan(
         train.network_train_unet_only,
         train.network_train_text_encoder_only,
     )
-    size = lora_bytes(parameters, modules, train.save_precision)
+    size = lora_bytes(parameters, modules, train.file_precision)
     steps = run_steps(train, per_epoch)
     checkpoints = len(saved_checkpoints(train, per_epoch))
     dataset = pictures * package.resolution**2 * 3

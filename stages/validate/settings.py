@@ -93,11 +93,14 @@ def check_fit(settings: Settings) -> Iterator[Finding]:
     ):
         yield settings.finding("resolution", ("package", "resolution"), message)
     trigger, keep = settings.value("validate", "trigger"), settings.value("train", "keep_tokens")
-    shuffled = settings.value("train", "shuffle_caption")
+    shuffled = settings.value("train", "shuffle_caption") or settings.value("train", "caption_tag_dropout_rate")
     if shuffled and isinstance(keep, int) and isinstance(trigger, list) and keep != len(trigger):
         kept = "protects fewer tags than" if keep < len(trigger) else "protects more tags than"
         message = f"keep_tokens {keep} {kept} the trigger's {len(trigger)}, {quote(', '.join(map(str, trigger)))}"
         yield settings.finding("keep-tokens", ("train", "keep_tokens"), message)
+    if settings.value("train", "zero_terminal_snr") and settings.value("train", "v_parameterization") is False:
+        message = "zero_terminal_snr without v_parameterization: the last timestep shows nothing of a picture"
+        yield settings.finding("zero-terminal-snr", ("train", "zero_terminal_snr"), message)
     for name, row in FLAGS.items():
         if row.refused and settings.written("train", name):
             yield settings.finding("bucket", ("train", name), f"{name} {row.refused}")

@@ -12,22 +12,39 @@ OPTIONS = {
     "adaptive_noise_scale",
     "backend",
     "cache_latents",
+    "cache_text_encoder_outputs",
+    "caption_dropout_every_n_epochs",
     "caption_dropout_rate",
+    "caption_tag_dropout_rate",
     "clip_skip",
     "conv_alpha",
     "conv_dim",
+    "debiased_estimation_loss",
+    "full_bf16",
+    "full_fp16",
     "gradient_accumulation_steps",
     "gradient_checkpointing",
+    "huber_c",
+    "huber_scale",
+    "huber_schedule",
+    "ip_noise_gamma",
+    "ip_noise_gamma_random_strength",
     "keep_tokens",
     "learning_rate",
+    "loss_type",
     "lr_scheduler",
+    "lr_scheduler_args",
+    "lr_scheduler_min_lr_ratio",
     "lr_scheduler_num_cycles",
+    "lr_scheduler_power",
     "lr_warmup_steps",
     "max_grad_norm",
+    "max_timestep",
     "max_token_length",
     "max_train_epochs",
     "max_train_steps",
     "min_snr_gamma",
+    "min_timestep",
     "mixed_precision",
     "multires_noise_discount",
     "multires_noise_iterations",
@@ -37,6 +54,7 @@ OPTIONS = {
     "network_train_text_encoder_only",
     "network_train_unet_only",
     "noise_offset",
+    "noise_offset_random_strength",
     "num_processes",
     "optimizer_args",
     "optimizer_type",
@@ -46,6 +64,7 @@ OPTIONS = {
     "save_every_n_steps",
     "save_precision",
     "save_state_every_n_steps",
+    "scale_v_pred_loss_like_noise_pred",
     "scale_weight_norms",
     "sdpa",
     "seed",
@@ -55,6 +74,7 @@ OPTIONS = {
     "unet_lr",
     "v_parameterization",
     "xformers",
+    "zero_terminal_snr",
 }
 
 
@@ -91,6 +111,29 @@ def test_files_of_the_project_are_valid(preset):
         ({"unet_lr": 0, "text_encoder_lr": 0}, "every part's learning rate is 0"),
         ({"conv_alpha": 1.0}, "conv_alpha does nothing without conv_dim"),
         ({"xformers": True, "sdpa": True}, "keep one"),
+        ({"scale_v_pred_loss_like_noise_pred": True}, "it needs v_parameterization: true"),
+        (
+            {"lr_scheduler": "linear", "lr_scheduler_args": ["x=1"]},
+            "x: the native trainer's lr_scheduler linear takes no",
+        ),
+        ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["power=2"]}, "polynomial takes lr_end alone"),
+        ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["lr_end"]}, "'lr_end' is not key=value"),
+        ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["lr_end=1.0"]}, "it must be lower"),
+        ({"lr_scheduler": "cosine_with_min_lr"}, "needs lr_scheduler_min_lr_ratio"),
+        (
+            {
+                "lr_scheduler": "cosine_with_min_lr",
+                "lr_scheduler_min_lr_ratio": 0.1,
+                "lr_scheduler_args": ["min_lr=1e-5"],
+            },
+            "needs lr_scheduler_min_lr_ratio, or min_lr",
+        ),
+        ({"unet_lr": 0, "text_encoder_lr": [0, 0.0]}, "every part's learning rate is 0"),
+        ({"text_encoder_lr": [1e-4, -1e-4]}, "text_encoder_lr"),
+        ({"min_timestep": 500, "max_timestep": 500}, "min_timestep must be below max_timestep"),
+        ({"max_timestep": 0}, "max_timestep"),
+        ({"loss_type": "l3"}, "should be 'l1', 'l2', 'huber' or 'smooth_l1'"),
+        ({"huber_c": 0.0}, "greater than 0"),
         ({"adaptive_noise_scale": 0.1, "noise_offset": None}, "noise_offset, which is not set"),
         ({"lr_scheduler": "constant", "lr_warmup_steps": 5}, "lr_scheduler constant has no warm-up"),
         ({"optimizer_type": "Adafactor", "lr_scheduler": "cosine"}, "lr_scheduler must be adafactor"),
@@ -124,9 +167,14 @@ def test_a_key_may_be_left_out_and_is_kohyas_default(file):
     optional = {name for name, field in Train.model_fields.items() if not field.is_required()}
     params = Train(**{name: value for name, value in content.items() if name not in optional} | {"conv_dim": None})
     assert {"network_alpha", "noise_offset", "keep_tokens", "sdpa"} <= optional
-    for name in optional - {"conv_alpha", "optimizer_args"}:
+    for name in optional - {"conv_alpha", "optimizer_args", "lr_scheduler_args"}:
         assert getattr(params, name) == FLAGS[name].default, name
-    assert (params.conv_alpha, params.optimizer_args) == (None, ())
+    assert (params.conv_alpha, params.optimizer_args, params.lr_scheduler_args) == (None, (), ())
+
+
+@pytest.mark.parametrize(("written", "read"), [([], None), ([1e-4], 1e-4), ([1e-4, 2e-5], (1e-4, 2e-5)), (1e-4, 1e-4)])
+def test_rates_of_text_encoders_are_one_number_or_a_list(file, written, read):
+    assert load(Train, file(text_encoder_lr=written)).text_encoder_lr == read
 
 
 def test_every_row_says_what_a_difference_does():

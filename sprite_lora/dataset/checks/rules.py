@@ -163,6 +163,11 @@ RULES: dict[str, Rule] = {
         "setting that crops or blurs",
         "switch bucketing and resizing off: package makes every picture the same size, exactly",
     ),
+    "zero-terminal-snr": Rule(
+        "warning",
+        "zero_terminal_snr where the noise is predicted",
+        "it is for bases that predict the velocity (train.v_parameterization); pictures are drawn without it then",
+    ),
     "base": Rule(
         "error",
         "base model not usable",

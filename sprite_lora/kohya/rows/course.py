@@ -30,6 +30,9 @@ class Course(Section):
         effect="another attention kernel: differs by rounding")
     sdpa: bool = flag(False, SPEED,
         comment="true = torch's own fast attention", effect="another attention kernel: differs by rounding")
+    cache_text_encoder_outputs: bool = flag(False, SPEED,
+        comment="true = captions are encoded once, text encoders leave the GPU; needs network_train_unet_only",
+        effect="captions are encoded once: less memory, less time")
     save_state_every_n_steps: Count = flag(None, NOT_COMPARED, required=True, backends=("native",),
         comment="int, optimizer steps between two states to resume from; at each epoch's end too")
     # fmt: on

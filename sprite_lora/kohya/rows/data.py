@@ -22,6 +22,13 @@ class Data(Section):
         effect="tags at the front that are not shuffled: the trigger stays first")
     caption_dropout_rate: Annotated[float, Field(ge=0, le=1)] = flag(0.0, DATA, metadata="ss_caption_dropout_rate",
         comment="float 0..1; share of uses with an empty caption", effect="share of steps that see no caption")
+    caption_tag_dropout_rate: Annotated[float, Field(ge=0, le=1)] = flag(0.0, DATA,
+        metadata="ss_caption_tag_dropout_rate",
+        comment="float 0..1; share of tags behind keep_tokens that are left out at each use",
+        effect="share of tags left out")
+    caption_dropout_every_n_epochs: Annotated[int, Field(ge=0)] = flag(0, DATA,
+        metadata="ss_caption_dropout_every_n_epochs",
+        comment="int; every so many epochs all captions are empty; 0 = never", effect="epochs that see no caption")
     max_token_length: Literal[75, 150, 225] = flag(75, DATA, required=True, metadata="ss_max_token_length",
         comment="75 | 150 | 225 CLIP tokens of a caption or prompt; what is over is cut off",
         effect="captions are cut after this many tokens, silently")
@@ -34,9 +41,6 @@ class Data(Section):
 # fmt: off
 BESIDE: tuple[Flag, ...] = (
     Flag("caption_extension", DATA, ".caption", "which files are captions; none there: the folder's name is learned"),
-    kohya("caption_tag_dropout_rate", DATA, 0.0, "share of tags left out", metadata="ss_caption_tag_dropout_rate",
-        after="caption_dropout_rate"),
-    kohya("caption_dropout_every_n_epochs", NOT_COMPARED, 0, metadata="ss_caption_dropout_every_n_epochs"),
     kohya("weighted_captions", DATA, False, "brackets in captions weigh words", after="max_token_length"),
     Flag("num_repeats", DATA, None, "how often an epoch shows each picture: multiplies the steps", subset="num_repeats",
         section="package"),

@@ -12,6 +12,7 @@ from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.core import rng
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.kohya import steps
+from sprite_lora.kohya.train_params import Train
 
 
 @dataclass(frozen=True)
@@ -90,22 +91,30 @@ def step_batches(plan: BatchPlan, step: int) -> list[list[int]]:
     ]
 
 
-def training_caption(
-    caption: str, shuffle: bool, keep_tokens: int, dropout_rate: float, seed: int, batch: int, place: int
-) -> str:
+def training_caption(caption: str, params: Train, epoch: int, batch: int, place: int) -> str:
     """A caption as kohya's `process_caption` changes it for one use, a function of (seed, batch, place in the batch).
 
-    Dropout comes first and empties the caption. Only where shuffle is on is the text split on commas: the first
-    `keep_tokens` tags (not CLIP tokens) stay, the others change places, ", " joins them. Otherwise it is untouched.
+    Dropout comes first and empties the caption: at caption_dropout_rate, and in each caption_dropout_every_n_epochs-th
+    `epoch` (counted from 1). Only where tags are shuffled or dropped is the text split on commas: the first
+    keep_tokens tags (not CLIP tokens) stay; the others change places, or go at caption_tag_dropout_rate; ", " joins
+    them. Otherwise it is untouched.
     """
-    if dropout_rate > 0 and rng.uniform((), seed, "caption dropout", batch, place).item() < dropout_rate:
+    seed, rate, every = params.seed, params.caption_dropout_rate, params.caption_dropout_every_n_epochs
+    if rate > 0 and rng.uniform((), seed, "caption dropout", batch, place).item() < rate:
         return ""
-    if not shuffle:
+    if every and epoch % every == 0:
+        return ""
+    if not (params.shuffle_caption or params.caption_tag_dropout_rate):
         return caption
     tags = [tag.strip() for tag in caption.strip().split(",")]
-    fixed, flexible = tags[:keep_tokens], tags[keep_tokens:]
-    order = rng.permutation(len(flexible), seed, "shuffle caption", batch, place)
-    return ", ".join(fixed + [flexible[index] for index in order])
+    fixed, flexible = tags[: params.keep_tokens], tags[params.keep_tokens :]
+    if params.shuffle_caption:
+        order = rng.permutation(len(flexible), seed, "shuffle caption", batch, place)
+        flexible = [flexible[index] for index in order]
+    if params.caption_tag_dropout_rate:
+        drawn = rng.uniform((len(flexible),), seed, "tag dropout", batch, place).tolist()
+        flexible = [tag for tag, at in zip(flexible, drawn, strict=True) if at >= params.caption_tag_dropout_rate]
+    return ", ".join(fixed + flexible)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Loss and gradients of one batch; on a CPU in parts side by side, with the same sum whatever the number of cores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -40,6 +40,8 @@ class Batch:
     """(B)."""
     weights: torch.Tensor
     """(B), of each picture's loss."""
+    thresholds: torch.Tensor | None = None
+    """(B), of loss_type huber and smooth_l1."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Model:
     trains_text: bool
     precision: Callable[[], AbstractContextManager[Any]]
     """Autocast, or nothing."""
+    cached: Mapping[str, Encoded] | None = None
+    """Text states of each caption, on the CPU (cache_text_encoder_outputs); None: encoded anew for each batch."""
 
 
 def batch_loss(model: Model, batch: Batch) -> torch.Tensor:
@@ -63,8 +67,27 @@ def batch_loss(model: Model, batch: Batch) -> torch.Tensor:
 
 def encode_captions(model: Model, captions: list[str]) -> Encoded:
     """Text states, with gradients where a text encoder is trained."""
+    if model.cached is not None:
+        texts = [model.cached[caption] for caption in captions]
+        pooled = [text.pooled for text in texts if text.pooled is not None]
+        device = model.base.unet.device
+        states = torch.cat([text.states for text in texts]).to(device)
+        return Encoded(states, torch.cat(pooled).to(device) if pooled else None)
     with model.precision(), torch.set_grad_enabled(model.trains_text):
         return model.base.encode(captions, model.params.max_token_length, model.params.clip_skip)
+
+
+def with_cached_texts(model: Model, captions: Iterable[str]) -> Model:
+    """The model with all these captions' text states, computed once; its text encoders leave the device."""
+    cached = {}
+    for caption in dict.fromkeys(captions):
+        encoded = encode_captions(model, [caption])
+        cached[caption] = Encoded(encoded.states.cpu(), None if encoded.pooled is None else encoded.pooled.cpu())
+    for encoder in model.base.text_encoders:
+        encoder.to("cpu")
+    if model.base.unet.device.type == "cuda":
+        torch.cuda.empty_cache()
+    return replace(model, cached=cached)
 
 
 def part_loss(model: Model, batch: Batch, encoded: Encoded, part: slice) -> torch.Tensor:
@@ -73,7 +96,8 @@ def part_loss(model: Model, batch: Batch, encoded: Encoded, part: slice) -> torc
     with model.precision():
         texts = Encoded(encoded.states[part], pooled)
         predicted = model.base.predict(batch.noisy[part], batch.timesteps[part], texts, model.resolution)
-    losses = picture_losses(predicted, batch.target[part]) * batch.weights[part]
+    thresholds = None if batch.thresholds is None else batch.thresholds[part]
+    losses = picture_losses(predicted, batch.target[part], model.params.loss_type, thresholds) * batch.weights[part]
     return losses.sum() / len(batch.captions)
 
 

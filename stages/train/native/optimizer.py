@@ -1,6 +1,5 @@
 """Which weights are trained by what, at which rate over the run, and how far a module may change its layer."""
 
-import ast
 import importlib
 import math
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 import torch
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.kohya.arguments import keyword_arguments
+from sprite_lora.kohya.conflicts import Rates
 from sprite_lora.kohya.rows.optimisation import Optimizer
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.network import LoRAModule, LoRANetwork
@@ -16,10 +17,12 @@ from sprite_lora.lora.network import LoRAModule, LoRANetwork
 def parameter_groups(network: LoRANetwork, params: Train) -> list[dict[str, Any]]:
     """Text encoders and U-Net, each with its rate; a rate of 0 leaves the part out (kohya `prepare_optimizer_params`).
 
-    For SDXL one text_encoder_lr holds for both encoders. `name` is what the rate is logged under.
+    One text_encoder_lr holds for all text encoders, a list has one for each, in the order in which the U-Net reads them
+    (for SDXL CLIP ViT-L, then OpenCLIP ViT-bigG). sd-scripts' networks.lora reads the first of a list alone. `name` is
+    what the rate is logged under.
     """
     parts = [
-        ("textencoder", params.rate_of_text_encoder, network.text_weights()),
+        *text_parts(network, params.rate_of_text_encoder),
         ("unet", params.rate_of_unet, network.unet_weights()),
     ]
     groups: list[dict[str, Any]] = [
@@ -28,20 +31,28 @@ def parameter_groups(network: LoRANetwork, params: Train) -> list[dict[str, Any]
     return groups
 
 
+def text_parts(network: LoRANetwork, rates: Rates) -> list[tuple[str, float, list[torch.nn.Parameter]]]:
+    """Name, rate and weights of each part of the text encoders that has a rate of its own."""
+    if not isinstance(rates, tuple):
+        return [("textencoder", rates, network.text_weights())]
+    encoders = sorted({lora.name.split("_")[1] for lora in network.loras if lora.name.startswith("lora_te")})
+    if len(rates) != len(encoders):
+        raise SpriteLoraError(
+            f"train.text_encoder_lr has {len(rates)} rates, the base model has {len(encoders)} text encoders",
+            "give one number for all of them, or a list of one for each",
+        )
+    return [
+        (f"textencoder{number}", rate, network.text_weights(f"lora_{encoder}_"))
+        for number, (encoder, rate) in enumerate(zip(encoders, rates, strict=True), start=1)
+    ]
+
+
 def optimizer_arguments(optimizer_args: tuple[str, ...]) -> dict[str, Any]:
-    """`["weight_decay=0.1", "betas=0.9,0.99"]` as keyword arguments, values read as Python literals, as kohya does."""
-    arguments: dict[str, Any] = {}
-    for text in optimizer_args:
-        key, equals, value = text.partition("=")
-        try:
-            if not equals:
-                raise ValueError("no `=`")
-            arguments[key.strip()] = ast.literal_eval(value)
-        except (ValueError, SyntaxError) as error:
-            raise SpriteLoraError(
-                f"train.optimizer_args: {text!r} is not key=value: {error}", "such as weight_decay=0.1"
-            ) from None
-    return arguments
+    """`keyword_arguments` of them. Raises SpriteLoraError for what is none."""
+    try:
+        return keyword_arguments(optimizer_args)
+    except ValueError as error:
+        raise SpriteLoraError(f"train.optimizer_args: {error}", "such as weight_decay=0.1") from None
 
 
 CLASSES: dict[Optimizer, str] = {
@@ -110,11 +121,25 @@ def warmup_steps(lr_warmup_steps: int | float, steps: int) -> int:
     return int(lr_warmup_steps * steps) if lr_warmup_steps < 1 else int(lr_warmup_steps)
 
 
-def rate_factor(name: str, step: int, steps: int, warmup: int, cycles: int) -> float:
+def least_factor(params: Train) -> float:
+    """The factor at which a schedule ends: lr_end of polynomial, min_lr of cosine_with_min_lr, over learning_rate."""
+    arguments = keyword_arguments(params.lr_scheduler_args)
+    if params.lr_scheduler == "polynomial":
+        return float(arguments.get("lr_end", 1e-7) / params.learning_rate)
+    if params.lr_scheduler == "cosine_with_min_lr":
+        ratio = params.lr_scheduler_min_lr_ratio
+        return float(arguments["min_lr"] / params.learning_rate if ratio is None else ratio)
+    return 0.0
+
+
+def rate_factor(
+    name: str, step: int, steps: int, warmup: int, cycles: int, power: float = 1.0, least: float = 0.0
+) -> float:
     """Factor for the optimizer step that follows `step` done ones, of `steps` in all (transformers' schedules).
 
     During warm-up step / warmup. After it, with progress p = (step - warmup) / (steps - warmup): linear 1 - p;
-    cosine (1 + cos(pi p)) / 2; cosine_with_restarts the same of (cycles p) mod 1, and 0 from p = 1.
+    cosine (1 + cos(pi p)) / 2; cosine_with_restarts the same of (cycles p) mod 1, and 0 from p = 1;
+    polynomial least + (1 - least) (1 - p) ** power; cosine_with_min_lr least + (1 - least) (1 + cos(pi cycles p)) / 2.
     """
     if name in ("constant", "adafactor"):
         return 1.0
@@ -127,6 +152,10 @@ def rate_factor(name: str, step: int, steps: int, warmup: int, cycles: int) -> f
         return max(0.0, 1 - progress)
     if name == "cosine":
         return max(0.0, 0.5 * (1 + math.cos(math.pi * progress)))
+    if name == "polynomial":
+        return float(least + (1 - least) * max(0.0, 1 - progress) ** power)
+    if name == "cosine_with_min_lr":
+        return max(0.0, least + (1 - least) * 0.5 * (1 + math.cos(math.pi * cycles * progress)))
     assert name == "cosine_with_restarts", name
     return 0.0 if progress >= 1 else 0.5 * (1 + math.cos(math.pi * ((cycles * progress) % 1.0)))
 

@@ -10,6 +10,7 @@ import torch
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.bases.schedule import noise_schedule
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import saved_checkpoints
@@ -17,9 +18,18 @@ from sprite_lora.lora.network import LoRANetwork, ranks_for
 from stages.train.faults import Interruption, StopRequestedError, check_finite
 from stages.train.native import objective
 from stages.train.native.batch import BatchPlan, Posterior, epoch_batches, step_batches, training_caption
-from stages.train.native.gradients import Batch, Model, add_gradients, set_attention, set_gradient_checkpointing
+from stages.train.native.gradients import (
+    Batch,
+    Model,
+    add_gradients,
+    set_attention,
+    set_gradient_checkpointing,
+    with_cached_texts,
+)
+from stages.train.native.half import allow_half_gradients, weights_dtype
 from stages.train.native.objective import loss_weights
 from stages.train.native.optimizer import (
+    least_factor,
     make_optimizer,
     parameter_groups,
     rate_factor,
@@ -64,13 +74,15 @@ class Run:
         """By the step after which each is saved."""
         self.drawn: dict[int, torch.Tensor] = {}
         """cache_latents: a picture's latent by the picture's `id`."""
-        self.alphas = objective.alphas_cumprod(base.scheduler)
+        self.alphas, self.snr = noise_schedule(base.scheduler, params.zero_terminal_snr)
         self.network = LoRANetwork(base, trained_ranks(base, params), params.seed, params.network_dropout or 0.0)
-        self.network.to(accelerator.device).train().requires_grad_(False)
+        self.network.to(accelerator.device, weights_dtype(params)).train().requires_grad_(False)
+        if params.full_fp16 and self.precision.scaler:
+            allow_half_gradients(self.precision.scaler)
         groups = parameter_groups(self.network, params)
         for weight in (weight for group in groups for weight in group["params"]):
             weight.requires_grad_(True)
-        trains_text = any(group["name"] == "textencoder" for group in groups)
+        trains_text = any(group["name"].startswith("textencoder") for group in groups)
         self.optimizer = make_optimizer(groups, params)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         set_attention(base.unet, params.xformers, params.sdpa)
@@ -78,6 +90,8 @@ class Run:
             set_gradient_checkpointing(base, trains_text)
         self.network.apply_to_base()
         self.model = Model(base, self.network, params, resolution, trains_text, self.precision.autocast)
+        if params.cache_text_encoder_outputs:
+            self.model = with_cached_texts(self.model, [picture.caption for picture in pictures])
 
     @property
     def skipped(self) -> int:
@@ -132,20 +146,32 @@ class Run:
         """
         params, seed, device = self.params, self.params.seed, self.accelerator.device
         self.network.set_step(number)
-        flags = (params.shuffle_caption, params.keep_tokens, params.caption_dropout_rate, seed, number)
+        epoch = number // self.plan.batches_per_epoch + 1
         latents = self._latents(pictures, number)
         drawn = objective.batch_noise(latents, params, number)
-        timesteps = objective.batch_timesteps(len(pictures), len(self.alphas), seed, number)
+        first, end = objective.timestep_range(params, len(self.alphas))
+        timesteps = objective.batch_timesteps(len(pictures), end, seed, number, first)
         alphas = self.alphas[timesteps]
         own = torch.tensor([picture.weight for picture in pictures])
-        snr = objective.signal_to_noise(alphas)
         velocity = params.v_parameterization
+        thresholds = objective.huber_thresholds(params, timesteps, self.alphas)
         return Batch(
-            captions=[training_caption(picture.caption, *flags, place) for place, picture in enumerate(pictures)],
-            noisy=objective.add_noise(latents, drawn, alphas).to(device),
+            captions=[
+                training_caption(picture.caption, params, epoch, number, place)
+                for place, picture in enumerate(pictures)
+            ],
+            noisy=objective.add_noise(latents, objective.perturbed(drawn, params, number), alphas).to(device),
             target=(objective.velocity(latents, drawn, alphas) if velocity else drawn).to(device),
             timesteps=timesteps.to(device),
-            weights=loss_weights(own, snr, params.min_snr_gamma, velocity).to(device),
+            weights=loss_weights(
+                own,
+                self.snr[timesteps],
+                params.min_snr_gamma,
+                velocity,
+                params.scale_v_pred_loss_like_noise_pred,
+                params.debiased_estimation_loss,
+            ).to(device),
+            thresholds=None if thresholds is None else thresholds.to(device),
         )
 
     def _latents(self, pictures: list[Picture], number: int) -> torch.Tensor:
@@ -163,8 +189,8 @@ class Run:
     def _set_rates(self) -> None:
         params, steps = self.params, self.plan.steps
         warmup = warmup_steps(params.lr_warmup_steps, steps)
-        cycles = params.lr_scheduler_num_cycles
-        factor = rate_factor(params.lr_scheduler, self.progress.schedule_step, steps, warmup, cycles)
+        shape = (params.lr_scheduler_num_cycles, params.lr_scheduler_power, least_factor(params))
+        factor = rate_factor(params.lr_scheduler, self.progress.schedule_step, steps, warmup, *shape)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             if rate is not None:
                 group["lr"] = rate * factor

@@ -162,7 +162,7 @@ def check_room(run: Run, state: State, out: Path) -> None:
     weights = list(run.network.parameters())
     count = sum(weight.numel() for weight in weights)
     trained = sum(weight.numel() for weight in weights if weight.requires_grad)
-    tensors = lora_bytes(count, len(run.network.loras), run.params.save_precision)
+    tensors = lora_bytes(count, len(run.network.loras), run.params.file_precision)
     missing = sum(not (state.epochs / name).exists() for name in names)
     needed = needs.disk_needed(tensors, count, trained, len(names), missing)
     needs.check_disks(state.folder, out, *needed)
@@ -172,7 +172,7 @@ def save(run: Run, state: State, metadata: dict[str, str], record: dict[str, Any
     """After a step: the checkpoint that is due, and the state to resume from, then and every so many steps."""
     params, per_epoch = run.params, run.plan.steps_per_epoch
     if step in run.checkpoints:
-        dtype = torch_dtype(params.save_precision)
+        dtype = torch_dtype(params.file_precision)
         tensors = {name: tensor.to(dtype) for name, tensor in run.network.state_dict().items()}
         path = state.epochs / run.checkpoints[step].name
         faults.check_disk(state.folder, sum(tensor.nbytes for tensor in tensors.values()), path.name)

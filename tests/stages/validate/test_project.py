@@ -255,6 +255,16 @@ def test_settings_that_do_not_fit_together(project):
     assert project.report()["findings"] == []
 
 
+def test_zero_terminal_snr_is_for_velocities(project):
+    project.edit(train__zero_terminal_snr=True)
+    assert project.validate().returncode == 0, "sd-scripts warns, too"
+    (case,) = project.report()["findings"]
+    assert (case["rule"], case["severity"]) == ("zero-terminal-snr", "warning")
+    project.edit(train__v_parameterization=True)
+    project.validate()
+    assert rules(project) == []
+
+
 def test_prompts_of_another_form(project):
     prompt = project.text("lad_000").strip().replace("cap", "crown")
     baby = prompt.replace("punk lad", "punk baby").replace(", retro pixel art style", "").replace("blonde", "blodne")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sprite_lora.bases.schedule import noise_schedule, signal_to_noise
 from sprite_lora.core import rng
 from stages.train.native import objective
 from stages.train.native.objective import batch_noise, batch_timesteps
@@ -19,7 +20,7 @@ def some(*shape, seed=0):
 
 @pytest.fixture
 def alphas():
-    return objective.alphas_cumprod(SCHEDULER)
+    return noise_schedule(SCHEDULER).alphas
 
 
 def test_alphas_are_the_product_of_one_minus_beta(alphas):
@@ -35,9 +36,7 @@ def test_alphas_are_diffusers_own(alphas):
 
 def test_signal_to_noise_is_signals_power_over_noises(alphas):
     a = alphas.double()
-    torch.testing.assert_close(
-        objective.signal_to_noise(alphas).double(), (a.sqrt() / (1 - a).sqrt()) ** 2, rtol=1e-3, atol=0
-    )
+    torch.testing.assert_close(signal_to_noise(alphas).double(), (a.sqrt() / (1 - a).sqrt()) ** 2, rtol=1e-3, atol=0)
 
 
 def test_noisy_latents(alphas):

@@ -2,13 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from stages.train.native.objective import alphas_cumprod, loss_weights, min_snr_weights, picture_losses, signal_to_noise
+from sprite_lora.bases.schedule import noise_schedule
+from stages.train.native.objective import loss_weights, min_snr_weights, picture_losses
 
-SNR = signal_to_noise(
-    alphas_cumprod(
-        {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
-    )
-)
+SNR = noise_schedule(
+    {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
+).snr
 
 
 def test_loss_of_a_picture_is_its_mean_squared_error_in_float32():

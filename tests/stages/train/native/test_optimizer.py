@@ -28,6 +28,34 @@ def test_each_part_has_its_rate(project, make_run):
     }
 
 
+def test_one_rate_holds_for_all_text_encoders(project_sdxl, make_run):
+    assert groups_of(make_run(project_sdxl, text_encoder_lr=[5e-5])) == {"textencoder": 5e-5, "unet": 1e-3}
+
+
+def test_each_text_encoder_has_its_rate(project_sdxl, make_run):
+    run = make_run(project_sdxl, text_encoder_lr=[2e-4, 5e-5])
+    assert groups_of(run) == {"textencoder1": 2e-4, "textencoder2": 5e-5, "unet": 1e-3}
+    of = {id(weight): name for name, weight in run.network.named_parameters()}
+    for group in run.optimizer.param_groups:
+        starts = {of[id(weight)].split("_")[1] for weight in group["params"]}
+        assert starts == {{"textencoder1": "te1", "textencoder2": "te2", "unet": "unet"}[group["name"]]}
+    assert sum(len(group["params"]) for group in run.optimizer.param_groups) == len(of)
+
+
+def test_rate_of_zero_leaves_one_text_encoder_out(project_sdxl, make_run):
+    run = make_run(project_sdxl, text_encoder_lr=[0.0, 5e-5])
+    before = {name: tensor.clone() for name, tensor in run.network.state_dict().items()}
+    run.step(Interruption())
+    changed = {name for name, tensor in run.network.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert {name.split("_")[1] for name in changed} == {"te2", "unet"}
+    assert {"lr/textencoder2", "lr/unet", "loss"} == set(run.progress.rows[-1])
+
+
+def test_rates_of_more_text_encoders_than_there_are_are_refused(project, make_run):
+    with pytest.raises(SpriteLoraError, match="has 2 rates, the base model has 1 text encoders"):
+        make_run(project, text_encoder_lr=[1e-4, 1e-4])
+
+
 def test_rate_of_zero_leaves_the_part_out_of_training_but_in_the_file(project, make_run):
     run = make_run(project, unet_lr=1e-4, text_encoder_lr=0.0)
     assert groups_of(run) == {"unet": 1e-4}

@@ -1,8 +1,12 @@
 import pytest
 import torch
-from transformers import get_scheduler
+from transformers import (
+    get_cosine_with_min_lr_schedule_with_warmup,
+    get_polynomial_decay_schedule_with_warmup,
+    get_scheduler,
+)
 
-from stages.train.native.optimizer import rate_factor, warmup_steps
+from stages.train.native.optimizer import least_factor, rate_factor, warmup_steps
 
 STEPS = 40
 
@@ -19,6 +23,51 @@ def test_rates_are_those_of_the_library_that_kohya_uses(name, warmup):
         assert rate_factor(name, step, STEPS, warmup, 3) == pytest.approx(library.get_last_lr()[0], abs=1e-12), step
         optimizer.step()
         library.step()
+
+
+@pytest.mark.parametrize("warmup", [0, 7])
+@pytest.mark.parametrize("power", [0.5, 1, 2.5])
+def test_polynomial_is_the_librarys(warmup, power):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+    library = get_polynomial_decay_schedule_with_warmup(optimizer, warmup, STEPS, lr_end=1e-5, power=power)
+    for step in range(STEPS + 3):
+        ours = 1e-3 * rate_factor("polynomial", step, STEPS, warmup, 1, power, 1e-2)
+        assert ours == pytest.approx(library.get_last_lr()[0], abs=1e-15), step
+        optimizer.step()
+        library.step()
+
+
+@pytest.mark.parametrize("warmup", [0, 7])
+@pytest.mark.parametrize("cycles", [1, 3])
+def test_cosine_with_min_lr_is_the_librarys(warmup, cycles):
+    """sd-scripts hands half of lr_scheduler_num_cycles to it (train_util.py `get_scheduler_fix`)."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    library = get_cosine_with_min_lr_schedule_with_warmup(
+        optimizer, warmup, STEPS, num_cycles=cycles / 2, min_lr_rate=0.2
+    )
+    for step in range(STEPS + 3):
+        ours = rate_factor("cosine_with_min_lr", step, STEPS, warmup, cycles, least=0.2)
+        assert ours == pytest.approx(library.get_last_lr()[0], abs=1e-12), step
+        optimizer.step()
+        library.step()
+
+
+@pytest.mark.parametrize(
+    ("changes", "least"),
+    [
+        ({"lr_scheduler": "polynomial"}, 1e-7 / 1e-3),
+        ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["lr_end=1e-4"]}, 0.1),
+        ({"lr_scheduler": "cosine_with_min_lr", "lr_scheduler_min_lr_ratio": 0.3}, 0.3),
+        ({"lr_scheduler": "cosine_with_min_lr", "lr_scheduler_args": ["min_lr=2e-4"]}, 0.2),
+        ({"lr_scheduler": "cosine"}, 0.0),
+    ],
+)
+def test_where_a_schedule_ends(project, make_run, changes, least):
+    run = make_run(project, **changes)
+    assert least_factor(run.params) == pytest.approx(least)
+    run.progress.schedule_step = run.plan.steps
+    run._set_rates()
+    assert [group["lr"] for group in run.optimizer.param_groups] == pytest.approx([5e-4 * least, 1e-3 * least])
 
 
 def test_rates_that_kohya_logged():

@@ -1,0 +1,26 @@
+"""full_fp16 and full_bf16: the LoRA's weights, its gradients and the optimizer's state in 16 bit, as in sd-scripts."""
+
+from typing import Any
+
+import torch
+
+from sprite_lora.core.precision import torch_dtype
+from sprite_lora.kohya.train_params import Train
+
+
+def weights_dtype(params: Train) -> torch.dtype:
+    """Number format of the LoRA's weights in training: float32, or that of mixed_precision."""
+    return torch_dtype(params.mixed_precision if params.full_fp16 or params.full_bf16 else None)
+
+
+def allow_half_gradients(scaler: Any) -> None:
+    """Have torch's GradScaler unscale fp16 gradients, which it refuses by itself.
+
+    sd-scripts v0.10.1 train_util.py `patch_accelerator_for_fp16_training`.
+    """
+    unscale = scaler._unscale_grads_
+
+    def unscale_half(optimizer: Any, inv_scale: Any, found_inf: Any, allow_fp16: bool) -> Any:
+        return unscale(optimizer, inv_scale, found_inf, True)
+
+    scaler._unscale_grads_ = unscale_half
