@@ -89,15 +89,20 @@ def put(name: str, overlay: Overlay, content: dict[str, Any], dry_run: bool) -> 
     if not changes:
         print(f"{FILE} has all of {name} already: nothing changes")
     elif dry_run:
-        print(f"{len(changes)} values of {FILE} would change; nothing was written")
+        print(f"{counted(changes)} of {FILE} would change; nothing was written")
     else:
         write_text(FILE.resolve(), after)
-        print(f"{len(changes)} values of {FILE} changed")
+        print(f"{counted(changes)} of {FILE} changed")
 
 
 def described(change: Change) -> str:
     """`train.network_dim: 32 -> 16`."""
     return f"{change.key}: {change.old or '(not given)'} -> {change.new}"
+
+
+def counted(changes: list[Change]) -> str:
+    """`3 values`."""
+    return f"{len(changes)} value{'s' * (len(changes) != 1)}"
 
 
 def refuse_wrong(name: str, content: dict[str, Any]) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 from ruamel.yaml import YAML
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.params import parse
@@ -74,7 +75,7 @@ def edited(text: str, overlay: Overlay) -> tuple[str, list[Change]]:
     patches: list[tuple[int, int, str]] = []
     changes: list[Change] = []
     for section, settings in overlay.items():
-        node = _value(root, section)
+        node = _mapping(root, section)
         for key, setting in settings.items():
             held = content[section]
             if key in held and same(held[key], setting.value):
@@ -86,7 +87,11 @@ def edited(text: str, overlay: Overlay) -> tuple[str, list[Change]]:
     patches.reverse()
     for start, end, new in sorted(patches, key=lambda patch: -patch[0]):
         text = text[:start] + new + text[end:]
-    if not same(parse(text), expected):
+    try:
+        whole = same(parse(text), expected)
+    except YAMLError:  # an alias whose anchor is gone
+        whole = False
+    if not whole:
         raise SpriteLoraError(
             "params.yaml uses anchors or aliases, so that values hang together; nothing was written",
             "write these values out, or change them by hand: "
@@ -95,7 +100,7 @@ def edited(text: str, overlay: Overlay) -> tuple[str, list[Change]]:
     return text, changes
 
 
-def _patch(text: str, section: Node, key: str, setting: Setting, order: list[str]) -> tuple[int, int, str]:
+def _patch(text: str, section: MappingNode, key: str, setting: Setting, order: list[str]) -> tuple[int, int, str]:
     """Start, end and new text of one place."""
     for name, value in section.value:
         if name.value == key:
@@ -118,9 +123,10 @@ def _patch(text: str, section: Node, key: str, setting: Setting, order: list[str
 
 def _replaced(text: str, name: Node, value: Node, new: str) -> tuple[int, int, str]:
     start, end = value.start_mark.index, _end(text, name, value)
-    if start >= end:  # `key:` without a value
-        start, new = end, f" {new}"
-    elif not isinstance(value, ScalarNode) and not value.flow_style:  # a list over several lines
+    if value.start_mark.index == value.end_mark.index:  # `key:` without a value
+        start = end = text.index(":", name.end_mark.index) + 1
+        new = f" {new}"
+    elif isinstance(value, CollectionNode) and not value.flow_style:  # a list over several lines
         start, new = name.end_mark.index, f": {new}"
     # A comment behind the value stays in its column where there is room.
     rest = text[end:].split("\n", 1)[0]
@@ -130,7 +136,7 @@ def _replaced(text: str, name: Node, value: Node, new: str) -> tuple[int, int, s
     return start, end + spaces, new + " " * max(1, spaces - len(new) + (end - start))
 
 
-def _shown(text: str, section: Node, key: str, held: dict[str, Any]) -> str:
+def _shown(text: str, section: MappingNode, key: str, held: dict[str, Any]) -> str:
     """A key's value as the file has it, on one line; empty where the key is not there."""
     node = next((value for name, value in section.value if name.value == key), None)
     if node is None:
@@ -141,13 +147,13 @@ def _shown(text: str, section: Node, key: str, held: dict[str, Any]) -> str:
 
 def _end(text: str, name: Node, value: Node) -> int:
     """Where a value's own text ends. A list's node ends only where the next thing begins."""
-    if isinstance(value, MappingNode | SequenceNode) and not value.flow_style and value.value:
+    if isinstance(value, CollectionNode) and not value.flow_style and value.value:
         last = value.value[-1]
         return _end(text, *last) if isinstance(last, tuple) else _end(text, last, last)
     start, end = value.start_mark.index, value.end_mark.index
-    return int(max(name.end_mark.index, start + len(text[start:end].rstrip())))
+    return int(start + len(text[start:end].rstrip()) if start < end else name.end_mark.index)
 
 
-def _value(root: Node, key: str) -> Node:
-    found: Node = next(value for name, value in root.value if name.value == key)
+def _mapping(root: Node, key: str) -> MappingNode:
+    found: MappingNode = next(value for name, value in root.value if name.value == key)
     return found

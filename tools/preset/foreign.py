@@ -51,6 +51,7 @@ def _content(file: Path) -> dict[str, Any]:
         text = file.read_text(encoding="utf-8")
         # One of the two, by its first character: no TOML file of settings begins with a brace.
         content = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+        str(content)  # raises ValueError for a whole number of over 4300 digits, RecursionError for deep nesting
     except OSError as error:
         raise SpriteLoraError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

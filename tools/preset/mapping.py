@@ -68,7 +68,7 @@ def _readable(work: _Import, flags: dict[str, Any]) -> Iterator[tuple[str, Any]]
             if value not in ("", None, False):
                 work.homeless.append(f"{shown(name)}: looks like a secret, so it is neither copied nor shown")
         elif not plain(value):
-            work.refuse(name, value, "no number, text or list that a flag can have")
+            work.refuse(name, value, ELSEWHERE.get(name) or "no number, text or list that a flag can have")
         else:
             yield name, value
 

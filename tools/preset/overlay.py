@@ -28,7 +28,7 @@ DECIDES = {
 """Section to keys that a preset may hold. All others are about the data, or how results are judged."""
 
 BUCKET_STEP = 64
-"""Sides of training pictures are multiples of this: sd-scripts' bucket_reso_steps, and 8 latents, halved three times."""
+"""Sides of training pictures are multiples of this: sd-scripts' bucket_reso_steps; 8 latents, halved three times."""
 
 LARGEST = next(rule.le for rule in Package.model_fields["resolution"].metadata if hasattr(rule, "le"))
 

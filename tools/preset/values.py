@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import TypeAdapter
 
@@ -22,7 +22,7 @@ def plain(value: Any) -> bool:
     if isinstance(value, str):
         return value.isprintable() and _encodable(value)
     if isinstance(value, int | float):
-        return math.isfinite(value) and abs(value) < 2**63
+        return abs(value) < 2**63  # which nan is not either
     return value is None
 
 
@@ -98,6 +98,6 @@ def _options(annotation: Any) -> Iterator[Any]:
 def _as_read(name: str, value: Any) -> Any:
     """As the section holds it, in types that YAML has: a number and not its text."""
     field = Train.model_fields[name]
-    reader: TypeAdapter[Any] = TypeAdapter(Annotated[cast(Any, field.annotation), field])
-    read = reader.validate_python(value)
+    kind: Any = Annotated[field.annotation, field]
+    read = TypeAdapter(kind).validate_python(value)
     return list(read) if isinstance(read, tuple) else read
