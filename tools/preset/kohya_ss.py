@@ -74,7 +74,7 @@ OFFSET = ("noise_offset", "adaptive_noise_scale", "noise_offset_random_strength"
 
 GUI_ALONE = {
     "LoRA_type", "noise_offset_type", "epoch", "lr_warmup", "additional_parameters", "model_list", "use_wandb",
-    "save_as_bool", "sdxl", "sample_every_n_epochs_prompts", "stop_text_encoder_training",
+    "save_as_bool", "stop_text_encoder_training",
     "stop_text_encoder_training_pct", "num_cpu_threads_per_process", "dynamo_backend", "dynamo_mode", "lowvram",
     "xformers", "LyCORIS_preset", *LYCORIS_ARGS, *PLAIN_ARGS,
 }  # fmt: skip

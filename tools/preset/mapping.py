@@ -24,6 +24,8 @@ class _Import:
 
     content: dict[str, Any]
     """A valid params.yaml."""
+    whole: bool
+    """As `Configuration.whole`."""
     train: dict[str, Any] = field(default_factory=dict)
     package: dict[str, Any] = field(default_factory=dict)
     homeless: list[str] = field(default_factory=list)
@@ -40,7 +42,7 @@ def mapped(found: Configuration, content: dict[str, Any]) -> tuple[Overlay, list
 
     A flag that a whole configuration does not give gets kohya's default, unless it is about speed or a file's name.
     """
-    work = _Import(content, homeless=list(found.homeless))
+    work = _Import(content, found.whole, homeless=list(found.homeless))
     flags = dict(_readable(work, found.flags))
     flags = flags | dict(_network_args(flags))
     flags |= _attention(flags) | _own_rates(work, flags)
@@ -111,8 +113,10 @@ def _take(work: _Import, name: str, value: Any, backend: str) -> None:
         return
     accepted, reason = allowed(work.content["train"], name, value)
     if reason:
-        work.refuse(name, value, reason)
-    elif name in FLAGS and backend in FLAGS[name].backends:
+        # sd-scripts knows more values of some flags, such as optimizers, than a key takes.
+        if _passed_on(work, name, value, backend):
+            work.refuse(name, value, reason)
+    elif backend in FLAGS[name].backends:
         work.train[name] = accepted
 
 
@@ -134,15 +138,27 @@ def _no_key(work: _Import, name: str, value: Any, backend: str) -> None:
     reason = ELSEWHERE.get(name) or (row.refused if row else "")
     if not reason and row and row.section not in ("", "train"):
         reason = f"{row.section}.{name} is your own"
-    if not reason and backend == "kohya" and KOHYA_ARGS in Train.model_fields:
-        arguments = {**work.train.get(KOHYA_ARGS, {}), name: value}
-        problems = section_problems(Train, work.content["train"] | {KOHYA_ARGS: {name: value}})
+    if not reason:
+        reason = _passed_on(work, name, value, backend)
+    if reason:
+        work.refuse(name, value, reason)
+
+
+def _passed_on(work: _Import, name: str, value: Any, backend: str) -> str:
+    """Put a flag into `kohya_args`, which sd-scripts gets as it is; why that can't be, empty where it was done."""
+    if backend != "kohya" or KOHYA_ARGS not in Train.model_fields:
+        unknown = "sd-scripts alone has this flag" if name in FLAGS else "params.yaml has no such key"
+        return OF_SD_SCRIPTS.get(name, unknown)
+    reason = ""
+    held = work.train.get(KOHYA_ARGS, {} if work.whole else work.content["train"].get(KOHYA_ARGS, {}))
+    for one in (value, *numbers(value)[:1]):
+        problems = section_problems(Train, work.content["train"] | {KOHYA_ARGS: {name: one}})
         if not problems:
-            work.train[KOHYA_ARGS] = arguments
-            return
-        reason = problems[0][1].rpartition("value error, ")[2].removeprefix(f"kohya_args: `{name}` ")
-    reason = reason or OF_SD_SCRIPTS.get(name, "")
-    work.refuse(name, value, reason or ("sd-scripts alone has this flag" if row else "params.yaml has no such key"))
+            work.train[KOHYA_ARGS] = {**held, name: one}
+            return ""
+        message = problems[0][1]
+        reason = reason or message.partition(f"kohya_args: `{name}` ")[2] or message
+    return reason
 
 
 def _without_effect(name: str, value: Any) -> bool:
@@ -171,7 +187,8 @@ def _defaults(work: _Import, backend: str) -> dict[str, Any]:
     found = {}
     for name, key in Train.model_fields.items():
         row = FLAGS[name]
-        kept = name in USERS_OWN or name in work.refused or row.group in (SPEED, NOT_COMPARED)
+        kept = name in USERS_OWN or name in work.refused
+        kept = kept or (row.group in (SPEED, NOT_COMPARED) and name != KOHYA_ARGS)
         if not kept and backend in row.backends:
             default, reason = allowed(work.content["train"], name, row.default if key.is_required() else key.default)
             if not reason:

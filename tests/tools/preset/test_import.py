@@ -228,7 +228,12 @@ def test_free_flags_go_to_sd_scripts_where_it_is_the_backend(monkeypatch):
     overlay, homeless = mapped(Configuration(flags, False), content)
     assert overlay["train"]["kohya_args"].value == {"no_half_vae": True}
     assert [line.split(" ")[0] for line in homeless] == ["huggingface_token:", "output_dir", "enable_bucket"]
-    content["train"]["backend"] = "native"
+    content["train"]["kohya_args"] = {"vae_batch_size": 2}
+    overlay, _ = mapped(Configuration({"no_half_vae": True}, False), content)
+    assert overlay["train"]["kohya_args"].value == {"vae_batch_size": 2, "no_half_vae": True}
+    overlay, _ = mapped(Configuration({"network_module": "networks.lora"}, True), content)
+    assert overlay["train"]["kohya_args"].value == {}
+    content["train"] |= {"backend": "native", "kohya_args": {}}
     overlay, homeless = mapped(Configuration({"no_half_vae": True}, False), content)
     assert (overlay, reasons(homeless)["no_half_vae"]) == ({}, "the native trainer's autoencoder is always float32")
 
