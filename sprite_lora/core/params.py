@@ -17,6 +17,8 @@ from sprite_lora.core.errors import SpriteLoraError
 
 FILE = Path("params.yaml")
 
+BRING_BACK = f"bring back the project's own: git checkout {FILE}"
+
 
 class Section(BaseModel):
     """One section of params.yaml. Unknown keys are refused, values cannot change after loading."""
@@ -78,12 +80,12 @@ def load(section: type[S], file: Path = FILE) -> S:
     content, lines = read(file)
     if section.key not in content:
         raise SpriteLoraError(
-            f"{file}: section `{section.key}` is missing", "copy it from a preset: presets/*.yaml hold every section"
+            f"{file}: section `{section.key}` is missing", f"take it from the project's own: git show HEAD:{FILE}"
         )
     problems = section_problems(section, content[section.key])
     if problems:
         listed = "\n".join(f"{file}:{lines.get(where, lines[(section.key,)])}: {what}" for where, what in problems)
-        raise SpriteLoraError(listed, f"the keys, types and defaults are described in {file} and presets/")
+        raise SpriteLoraError(listed, f"the comment behind each key of {FILE} says what it takes")
     return section.model_validate(content[section.key])
 
 
@@ -124,12 +126,12 @@ def read(file: Path = FILE) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except FileNotFoundError:
         raise SpriteLoraError(
-            f"{file} does not exist", "run from the project's folder, or cp presets/sd15.yaml params.yaml"
+            f"{file} does not exist", f"run from the project's folder, or {BRING_BACK}"
         ) from None
     except (YAMLError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise SpriteLoraError(f"{file} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
-        raise SpriteLoraError(f"{file} holds no sections", "start from a preset: cp presets/sd15.yaml params.yaml")
+        raise SpriteLoraError(f"{file} holds no sections", BRING_BACK)
     refuse_former(file, content)
     lines: dict[tuple[str, ...], int] = {}
     _mark_lines(root, (), lines)

@@ -75,6 +75,7 @@ def everything_runs(project, command):
     taken = json.loads(said("audit", ".", "--json"))
     assert [run["run"] for run in taken["runs"]] == ["punk"]
     assert "has today's form already" in said("convert")
+    assert "nothing changes" in said("preset", str(ROOT / "presets" / "nano.yaml"))
 
 
 def test_the_gate_and_the_tools_import_nothing_heavy(project):

@@ -148,12 +148,12 @@ RULES: dict[str, Rule] = {
     ),
     # settings
     "unknown-key": Rule(
-        "error", "unknown key in params.yaml", "the keys are described in params.yaml and presets/", fixed=True
+        "error", "unknown key in params.yaml", "the comment behind each key of params.yaml describes it", fixed=True
     ),
     "bad-value": Rule(
         "error",
         "value that is not allowed",
-        "the types and values are described in params.yaml and presets/",
+        "the comment behind each key of params.yaml says what it takes",
         fixed=True,
     ),
     "not-checked": Rule("info", "left unchecked", "correct the errors above, then run again"),

@@ -1,0 +1,1 @@
+"""Put a preset, or a configuration of another tool, into params.yaml."""
