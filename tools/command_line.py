@@ -22,6 +22,7 @@ TOOLS = {
     "drift": "tools.drift.command",
     "code": "tools.code",
     "convert": "tools.convert",
+    "kohya": "tools.kohya.command",
 }
 
 STAGES = ("validate", "package", "train", "sample", "score", "select", "finish", "report")
