@@ -19,6 +19,7 @@ OPTIONS = {
     "gradient_accumulation_steps",
     "gradient_checkpointing",
     "keep_tokens",
+    "kohya_args",
     "learning_rate",
     "lr_scheduler",
     "lr_scheduler_num_cycles",

@@ -98,8 +98,8 @@ def arguments(given: Mapping[str, Any]) -> list[str]:
     for name, value in given.items():
         if ARGUMENTS[name].kind == "switch":
             listed.append(f"--{name}")
-        elif ARGUMENTS[name].many:
-            listed += [f"--{name}", *_values(name, value if isinstance(value, list | tuple) else [value])]
+        elif isinstance(value, list | tuple):
+            listed += [f"--{name}", *_values(name, value)]
         else:
             listed.append(f"--{name}={value}")
     return listed

@@ -42,6 +42,7 @@ def environment(checkout: Path, caches: Path) -> dict[str, str]:
         "PYTHONPATH": str(checkout),
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
+        "COLUMNS": "160",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "HF_HOME": str(folder / "huggingface"),
