@@ -103,15 +103,15 @@ def is_clean(folder: Path, but: Sequence[str] = ()) -> bool | None:
     return None if changed is None else not changed.strip()
 
 
-def difference(folder: Path) -> bytes:
-    """The diff of a work tree against its last commit; empty where there is none."""
-    return _git(folder, "diff", "--no-ext-diff", "--no-textconv", "--binary", "--no-color", "HEAD") or b""
+def difference(folder: Path) -> bytes | None:
+    """The diff of a work tree against its last commit, in bytes: none where nothing differs."""
+    return _git(folder, "diff", "--no-ext-diff", "--no-textconv", "--binary", "--no-color", "HEAD")
 
 
 def unknown(folder: Path) -> list[str]:
     """Paths below a folder that Git neither holds nor ignores, sorted; a link counts as itself."""
-    listed = _text(_git(folder, "ls-files", "-z", "--others", "--exclude-standard") or b"")
-    return sorted(filter(None, listed.split("\0")))
+    listed = _git(folder, "ls-files", "-z", "--others", "--exclude-standard")
+    return sorted(filter(None, _text(listed or b"").split("\0")))
 
 
 def clone(source: str, revision: str, folder: Path) -> str:

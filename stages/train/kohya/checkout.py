@@ -83,6 +83,10 @@ def changes(folder: Path) -> str:
     The environment in .venv does not count: its libraries' versions do.
     """
     difference = git.difference(folder)
+    if difference is None:
+        raise SpriteLoraError(
+            f"Git cannot say what differs from the commit in {folder}: it is no whole clone", _install()
+        )
     others = [path for path in git.unknown(folder) if path.split("/")[0] != ".venv"]
     if not difference and not others:
         return ""
