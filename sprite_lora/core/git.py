@@ -119,7 +119,8 @@ def clone(source: str, revision: str, folder: Path) -> str:
 
     The only function that may use a transport; hooks stay off.
     """
-    command = ["git", *RUNS_NOTHING, "clone", "--quiet", "--depth", "1", "--branch", revision]
+    options = ("-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", "--branch", revision)
+    command = ["git", *RUNS_NOTHING, *options]
     try:
         done = subprocess.run(
             [*command, "--", source, str(folder)], capture_output=True, check=False,

@@ -72,9 +72,13 @@ def test_a_tag_that_was_moved_is_refused(source, asked, tmp_path):
         install("--source", source, "--into", tmp_path / "here")
 
 
-def test_a_source_that_is_none_is_named(asked, tmp_path):
-    with pytest.raises(SpriteLoraError, match="cannot be cloned"):
-        install("--source", tmp_path / "nowhere", "--into", tmp_path / "here")
+def test_a_source_that_is_none_or_not_whole_is_named(source, asked, tmp_path):
+    for broken in (tmp_path / "nowhere", source):
+        with pytest.raises(SpriteLoraError, match="cannot be cloned"):
+            install("--source", broken, "--into", tmp_path / "here")
+        assert not (tmp_path / "here").exists(), "half a clone would count as one"
+        blob = git(source, "rev-parse", "HEAD:train_network.py")
+        (source / ".git/objects" / blob[:2] / blob[2:]).unlink(missing_ok=True)
 
 
 def test_without_uv(source, tmp_path, monkeypatch):

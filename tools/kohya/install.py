@@ -46,6 +46,7 @@ def check_out(source: str, tag: str, folder: Path) -> None:
     if not folder.exists() or not any(folder.iterdir()):
         folder.parent.mkdir(parents=True, exist_ok=True)
         if said := git.clone(source, tag, folder):
+            shutil.rmtree(folder, ignore_errors=True)
             raise SpriteLoraError(f"{source} cannot be cloned: {said}", "another place: --source URL_OR_PATH")
     commit = git.resolve(folder, "HEAD") if git.root(folder) == folder.resolve() else None
     if commit != COMMITS[tag]:
