@@ -126,7 +126,7 @@ def stopped_run(folder: Path, checkout: Path) -> list[bool]:
     print(f"      losses of the undisturbed run {before}")
     print(f"      losses of the stopped run     {losses(folder)}")
     same = ["equal" if one == two else "different" for one, two in zip(tensors, after, strict=True)]
-    print(f"      tensors of epochs 1 and 2 against the undisturbed run: {', '.join(same)}")
+    print(f"      tensors of epochs 1 and 2 against the undisturbed run: {', '.join(same)}", flush=True)
     return results
 
 

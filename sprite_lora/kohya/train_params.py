@@ -38,13 +38,14 @@ class Train(course.Course, data.Data, noise.Noise, optimisation.Optimisation, ba
     @model_validator(mode="after")
     def of_the_backend(self) -> "Train":
         """What the chosen backend does not know, and what `kohya_args` must not hold."""
+        values = self.model_dump()
         wrong = [
-            f"{name} is known to the backend {' and '.join(row.backends)} alone, and backend is {self.backend}"
+            f"{name} is known to the backend {' and '.join(row.backends)} alone, and backend is {values['backend']}"
             for name, row in FLAGS.items()
-            if row.section == "train" and self.backend not in row.backends and _is_given(self, name)
+            if row.section == "train" and values["backend"] not in row.backends and _is_given(name, values[name])
         ]
         refused = {name: row.refused for name, row in FLAGS.items() if row.refused}
-        wrong += problems(self.kohya_args, known_values(), refused)
+        wrong += problems(values["kohya_args"], known_values(), refused)
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
@@ -60,10 +61,10 @@ class Train(course.Course, data.Data, noise.Noise, optimisation.Optimisation, ba
         return part_rate(not self.network_train_unet_only, self.text_encoder_lr, self.learning_rate)
 
 
-def _is_given(params: Train, name: str) -> bool:
+def _is_given(name: str, value: Any) -> bool:
     """Whether a key that may be left out has another value than then."""
     field = Train.model_fields[name]
-    return not field.is_required() and getattr(params, name) != field.default
+    return not field.is_required() and value != field.default
 
 
 def known_values() -> dict[str, tuple[Any, ...]]:

@@ -7,6 +7,7 @@ import math
 import shlex
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -177,11 +178,10 @@ class Run:
             if name != "backend" and field.is_required() and "kohya" not in FLAGS[name].backends:
                 print(f"ignored: train.{name}: sd-scripts saves its state where an epoch leaves a checkpoint")
         if "resume" in self.flags:
-            print(f"resuming after epoch {len(self._rows) // self.steps_per_epoch} of {params.max_train_epochs}: "
-                  "weights, optimizer, learning rate and random numbers go on as saved. Not exact: each data loader's "
-                  "first batch comes from the first epoch's order of pictures"
-                  + "; random numbers of all processes but the first begin anew" * (params.num_processes > 1)
-                  + "; loss/average and ss_steps count from here")  # fmt: skip
+            epoch = len(self._rows) // self.steps_per_epoch
+            print(f"resuming after epoch {epoch} of {params.max_train_epochs}, from sd-scripts' state of it")
+            for reason in inexact(self.flags, params.num_processes):
+                print(f"not exact: {reason}")
         sys.stdout.flush()
 
     def leave(self, number: int) -> NoReturn:
@@ -208,6 +208,25 @@ class Run:
                     "try learning rates ten times lower, mixed_precision bf16 or 'no', lr_warmup_steps 0.05; "
                     "finished epochs are kept in the state folder",
                 )
+
+
+def inexact(given: Mapping[str, Any], processes: int) -> list[str]:
+    """What a run that goes on does otherwise than an undisturbed one, in words.
+
+    Source: `train` of train_network.py, `set_current_epoch` and `shuffle_buckets` of library/train_util.py. The order of
+    pictures is a loader's, which switches to its epoch's order behind its first batch: loaders that are made anew for
+    each epoch all begin with the first epoch's, those that live on do so in a run that goes on alone.
+    """
+    live_on = given["max_data_loader_n_workers"] == 0 or "persistent_data_loader_workers" in given
+    cases = [
+        (live_on, "the first batch comes from the first epoch's order of pictures: loaders would have lived on"),
+        (
+            processes > 1,
+            "random numbers of all processes but the first begin anew: sd-scripts saves those of the first",
+        ),
+        (True, "ss_steps of the files that follow, and sd-scripts' avr_loss, count from here"),
+    ]
+    return [words for applies, words in cases if applies]
 
 
 def check_room(params: Train, paths: Paths, state: State) -> None:

@@ -20,6 +20,7 @@ from sprite_lora.kohya import sd_scripts
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.file import read_record, read_tensors
 from stages.train.__main__ import run_training
+from stages.train.kohya.training import inexact
 from stages.train.record import run_record
 from stages.train.state import listed
 
@@ -118,7 +119,7 @@ def test_a_run_that_fails_says_why_and_goes_on_after_its_last_epoch(by_kohya, ch
     train()
     said = capsys.readouterr().out
     assert "resuming after epoch 2 of 3" in said
-    assert "Not exact" in said
+    assert "not exact: ss_steps" in said
     flags = checkout.flags()
     assert (flags["initial_step"], flags["resume"].rpartition("/")[2]) == ("6", "t-000002-state")
     assert by_kohya.checkpoints()["t-000001.safetensors"] == first
@@ -245,3 +246,16 @@ def test_state_is_listed(by_kohya, monkeypatch, capsys):
         train()
     assert "resumable" in listed(by_kohya.root / "state/train")
     assert json.loads((by_kohya.states()[0] / "record.json").read_text())["params"]["backend"] == "kohya"
+
+
+@pytest.mark.parametrize(
+    ("flags", "processes", "reasons"),
+    [
+        ({"max_data_loader_n_workers": 1}, 1, 1),
+        ({"max_data_loader_n_workers": 0}, 1, 2),
+        ({"max_data_loader_n_workers": 1, "persistent_data_loader_workers": True}, 2, 3),
+    ],
+)
+def test_what_is_not_exact_is_said(flags, processes, reasons):
+    """benchmarks/kohya_backend.py measures the first case: equal tensors."""
+    assert len(inexact(flags, processes)) == reasons
