@@ -23,6 +23,7 @@ TOOLS = {
     "code": "tools.code",
     "convert": "tools.convert",
     "preset": "tools.preset.command",
+    "kohya": "tools.kohya.command",
 }
 
 STAGES = ("validate", "package", "train", "sample", "score", "select", "finish", "report")

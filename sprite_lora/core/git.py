@@ -1,9 +1,9 @@
 """Reads a Git repository; the only module that runs `git`.
 
-Nothing that the repository's own configuration names is run: no pager, hook, file monitor, signature check or
-transport, and objects that a partial clone left out are not fetched. The user's global configuration counts, since
-`safe.directory` stands there. Only `is_clean` and `held`, which compare files on disk, run content filters (Git LFS is
-one): call them on the project that is running, not on a stranger's.
+Nothing that the repository's own configuration names is run: no pager, hook, file monitor, signature check or, but in
+`clone`, transport, and objects that a partial clone left out are not fetched. The user's global configuration counts,
+since `safe.directory` stands there. Only `is_clean`, `held` and `difference`, which compare files on disk, run content
+filters (Git LFS is one): call them on the project that is running, not on a stranger's.
 
 Paths are relative to the folder that is asked about. Where there is no Git, no repository or no such revision, each
 function answers None or nothing and raises no error.
@@ -101,6 +101,34 @@ def is_clean(folder: Path, but: Sequence[str] = ()) -> bool | None:
     excepted = (f":(exclude,literal){path}" for path in but)
     changed = _git(folder, "--no-literal-pathspecs", "status", "--porcelain", "--", ".", *excepted)
     return None if changed is None else not changed.strip()
+
+
+def difference(folder: Path) -> bytes | None:
+    """The diff of a work tree against its last commit, in bytes: none where nothing differs."""
+    return _git(folder, "diff", "--no-ext-diff", "--no-textconv", "--binary", "--no-color", "HEAD")
+
+
+def unknown(folder: Path) -> list[str]:
+    """Paths below a folder that Git neither holds nor ignores, sorted; a link counts as itself."""
+    listed = _git(folder, "ls-files", "-z", "--others", "--exclude-standard")
+    return sorted(filter(None, _text(listed or b"").split("\0")))
+
+
+def clone(source: str, revision: str, folder: Path) -> str:
+    """Clone one tag or branch of a repository, without its history. Returns what git said on failure, else nothing.
+
+    The only function that may use a transport; hooks stay off.
+    """
+    options = ("-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", "--branch", revision)
+    command = ["git", *RUNS_NOTHING, *options]
+    try:
+        done = subprocess.run(
+            [*command, "--", source, str(folder)], capture_output=True, check=False,
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
+        )  # fmt: skip
+    except FileNotFoundError:
+        return "git is not installed"
+    return _text(done.stderr).strip() or "git failed" if done.returncode else ""
 
 
 def held(folder: Path) -> set[str]:

@@ -45,6 +45,11 @@ class Paths(Section):
         description="base model: a diffusers folder or one .safetensors file, local so that it is hashed"
     )
 
+    caches: Path = Field(
+        default=Path("state/caches"),
+        description="where sd-scripts' libraries cache (HF_HOME, TORCH_HOME, Triton), on a disk with room",
+    )
+
     dataset: ClassVar = Path("outputs/dataset")
     """What `package` writes."""
     checkpoints: ClassVar = Path("outputs/checkpoints")
@@ -106,6 +111,8 @@ def _explain(section: type[Section], detail: Any) -> tuple[tuple[str, ...], str]
         return where, f"unknown key `{dotted}`" + (f"; did you mean `{near[0]}`?" if near else "")
     if detail["type"] == "missing":
         return where[:-1], f"key `{dotted}` is missing"
+    if isinstance(detail["input"], dict):  # a whole section, which nobody wants to read and which may hold a secret
+        return where, f"`{dotted}`: {detail['msg'].removeprefix('Value error, ')}"
     message = detail["msg"][0].lower() + detail["msg"][1:]
     return where, f"`{dotted}` is {detail['input']!r}: {message}"
 
@@ -125,9 +132,7 @@ def read(file: Path = FILE) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]
         content = parse(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except FileNotFoundError:
-        raise SpriteLoraError(
-            f"{file} does not exist", f"run from the project's folder, or {BRING_BACK}"
-        ) from None
+        raise SpriteLoraError(f"{file} does not exist", f"run from the project's folder, or {BRING_BACK}") from None
     except (YAMLError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise SpriteLoraError(f"{file} is not valid YAML: {error}") from None
     if not isinstance(content, dict):

@@ -1,8 +1,10 @@
 """The trainers, by the names that `train.backend` takes. No torch here.
 
-A backend is a module of the stage `train` with two functions. `check(params)` raises SpriteLoraError for settings that
-this machine cannot do. `train(params, paths, manifest, record, state)` leaves the run's checkpoints in the state
-folder, goes on from what a killed run left there, and does nothing where they are complete.
+A backend is a module of the stage `train` with three functions. `check(params)` raises SpriteLoraError for settings
+that this machine cannot do. `facts(params)` says what the run depends on beside its inputs, `versions` of libraries
+among it: it goes into the record. `train(params, paths, manifest, record, state)` leaves the run's checkpoints in the
+state folder, goes on from what a killed run left there, and does nothing where they are complete. `IN_EVERY_PROCESS`
+tells whether `train` is to run once in each of `num_processes`.
 """
 
 from importlib import import_module
@@ -10,6 +12,7 @@ from typing import Any
 
 REGISTRY: dict[str, str] = {
     "native": "stages.train.native.training",
+    "kohya": "stages.train.kohya.training",
 }
 """`train.backend` to its module: a plug-in, whose code counts for the runs that choose it alone."""
 

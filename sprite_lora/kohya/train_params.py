@@ -6,11 +6,14 @@ what is refused and what params.yaml says behind it derive from the rows. Names 
 v0.10.1).
 """
 
+from typing import Any, Literal, get_args, get_origin
+
 from pydantic import model_validator
 
 from sprite_lora.kohya.conflicts import Rates, conflicts, part_rate
 from sprite_lora.kohya.flags import Flag, row_of, table
 from sprite_lora.kohya.rows import batch, course, data, network, noise, optimisation
+from sprite_lora.kohya.sd_scripts import problems
 
 GROUPS = (network, batch, optimisation, noise, data, course)
 """Modules of rows, in the order in which drift shows them."""
@@ -32,6 +35,21 @@ class Train(course.Course, data.Data, noise.Noise, optimisation.Optimisation, ba
                 raise ValueError(message)
         return self
 
+    @model_validator(mode="after")
+    def of_the_backend(self) -> "Train":
+        """What the chosen backend does not know, and what `kohya_args` must not hold."""
+        values = self.model_dump()
+        wrong = [
+            f"{name} is known to the backend {' and '.join(row.backends)} alone, and backend is {values['backend']}"
+            for name, row in FLAGS.items()
+            if row.section == "train" and values["backend"] not in row.backends and _is_given(name, values[name])
+        ]
+        refused = {name: row.refused for name, row in FLAGS.items() if row.refused}
+        wrong += problems(values["kohya_args"], known_values(), refused)
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
     @property
     def rate_of_unet(self) -> float:
         """0 where the U-Net is not trained."""
@@ -48,6 +66,23 @@ class Train(course.Course, data.Data, noise.Noise, optimisation.Optimisation, ba
         if self.save_precision is None and (self.full_fp16 or self.full_bf16):
             return self.mixed_precision
         return self.save_precision
+
+
+def _is_given(name: str, value: Any) -> bool:
+    """Whether a key that may be left out has another value than then."""
+    field = Train.model_fields[name]
+    return not field.is_required() and value != field.default
+
+
+def known_values() -> dict[str, tuple[Any, ...]]:
+    """Key of `Train` to the values that it takes; none where it takes more than a few."""
+    return {name: _literals(field.annotation) for name, field in Train.model_fields.items()}
+
+
+def _literals(annotation: Any) -> tuple[Any, ...]:
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return tuple(value for part in get_args(annotation) for value in _literals(part))
 
 
 NOT_IN_TRAIN: tuple[Flag, ...] = tuple(row for module in GROUPS for row in module.BESIDE)

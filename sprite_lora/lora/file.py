@@ -6,11 +6,12 @@ Reading a header needs no torch.
 
 import hashlib
 import json
+import shutil
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sprite_lora.core.files import write_bytes
+from sprite_lora.core.files import replacing, write_bytes
 from sprite_lora.core.header import read_header
 from sprite_lora.core.precision import stored_as
 from sprite_lora.core.record import METADATA_KEY
@@ -57,6 +58,19 @@ def write_lora(path: Path, tensors: "dict[str, torch.Tensor]", metadata: dict[st
     return model
 
 
+def write_with_record(source: Path, target: Path, record: str) -> None:
+    """Copy another trainer's LoRA file with our record in its metadata, whole or not at all.
+
+    Its other keys, its tensors and so its `sshs_model_hash` stay. Raises HeaderError where the source is no whole file.
+    """
+    header = read_header(source)
+    content = {"__metadata__": {**header.metadata, METADATA_KEY: record}, **header.tensors}
+    with source.open("rb") as file, replacing(target) as temporary, temporary.open("wb") as copy:
+        file.seek(header.data_start)
+        copy.write(_packed(content))
+        shutil.copyfileobj(file, copy, BLOCK)
+
+
 def read_tensors(path: Path) -> "dict[str, torch.Tensor]":
     """All tensors, on the CPU. Raises SpriteLoraError where the file is no whole safetensors file."""
     from safetensors.torch import load_file
@@ -74,6 +88,11 @@ def _header(tensors: "dict[str, torch.Tensor]", metadata: dict[str, str]) -> byt
         end = start + tensor.numel() * tensor.element_size()
         content[name] = {"dtype": stored_as(tensor.dtype), "shape": list(tensor.shape), "data_offsets": [start, end]}
         start = end
+    return _packed(content)
+
+
+def _packed(content: dict[str, Any]) -> bytes:
+    """A header's bytes."""
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text

@@ -35,7 +35,7 @@ def main() -> None:
         fingerprint = present_fingerprint(params, paths)
         with only_trainer(states, fingerprint):
             print(prune(states, fingerprint))
-    elif params.num_processes > 1 and not is_launched():
+    elif params.num_processes > 1 and load_backend(params.backend).IN_EVERY_PROCESS and not is_launched():
         launch(params.num_processes)
     else:
         run_training(params, paths)

@@ -7,11 +7,12 @@ from sprite_lora.bases.registry import chosen_code as chosen_family
 from sprite_lora.core.code import code_hash
 from sprite_lora.core.files import sha256_tree
 from sprite_lora.core.params import Paths
-from sprite_lora.core.record import base_hash, stamped, versions
+from sprite_lora.core.record import base_hash, stamped
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import Regular, read_regularisation
 from sprite_lora.kohya import steps
 from sprite_lora.kohya.backends import chosen_code as chosen_backend
+from sprite_lora.kohya.backends import load_backend
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import saved_checkpoints
 
@@ -29,7 +30,7 @@ def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any
             "regularisation": sha256_tree(paths.regularisation),
             "base": base_hash(paths.base),
             "code": code_hash("train", [*chosen_backend(params.backend), *chosen_family(paths.base)]),
-            "versions": versions(),
+            **load_backend(params.backend).facts(params),
         }
     )
 

@@ -6,6 +6,7 @@ state/train/<fingerprint>/record.json what the inputs are
 state/train/<fingerprint>/epochs/     finished epochs' checkpoints
 state/train/<fingerprint>/resume.pt   weights, optimizer and counters after the last saved step; a finished run keeps
                                       it where a longer one can go on from it
+state/train/<fingerprint>/sd-scripts/ the same of the backend kohya, as sd-scripts writes it
 state/train/<fingerprint>/steps.json  loss and rates per step, there when the run is finished
 """
 
@@ -56,6 +57,15 @@ class State:
     @property
     def steps(self) -> Path:
         return self.folder / "steps.json"
+
+    @property
+    def of_sd_scripts(self) -> Path:
+        """What the backend `kohya` works in."""
+        return self.folder / "sd-scripts"
+
+    @property
+    def resumable(self) -> bool:
+        return self.resume.exists() or any(self.of_sd_scripts.glob("output/*-state"))
 
     def begin(self, record: dict[str, Any]) -> None:
         """Make the folder; drop what a killed process left of a half-written file."""
@@ -153,7 +163,7 @@ def listed(folder: Path) -> str:
         params = json.loads((run / "record.json").read_text(encoding="utf-8"))["params"]
         state = State(run)
         done = len(list(state.epochs.glob("*.safetensors")))
-        kind = "finished" if state.steps.exists() else "resumable" if state.resume.exists() else "begun"
+        kind = "finished" if state.steps.exists() else "resumable" if state.resumable else "begun"
         changed = time.strftime("%Y-%m-%d", time.localtime(run.stat().st_mtime))
         size = sum(path.stat().st_size for path in run.rglob("*") if path.is_file()) // MEGABYTE
         lines.append(f"{run.name[:12]:14}{changed:12}{params['output_name']:20}{done:>8}  {kind:10}{size:>7}")

@@ -51,9 +51,6 @@ class Settings:
         ]
 
     def _problem(self, key: str, where: tuple[str, ...], message: str) -> Finding:
-        if where == (key,) and "value error, " in message:
-            # A conflict between keys: pydantic quotes the whole section, which tells nobody anything.
-            message = f"`{key}`: {message.rpartition('value error, ')[2]}"
         return self.finding("unknown-key" if message.startswith("unknown key") else "bad-value", where, message)
 
     def section(self, section: type[Section]) -> Any:

@@ -62,6 +62,23 @@ def test_what_is_committed_as_it_is(repository: Path) -> None:
     assert git.is_clean(repository, but=["captions"])
 
 
+def test_what_differs_and_what_is_unknown(repository: Path) -> None:
+    assert (git.difference(repository), git.unknown(repository)) == (b"", [])
+    (repository / "captions" / "a.txt").write_text("three")
+    (repository / "new \n.txt").write_text("")
+    assert b"+three" in git.difference(repository)
+    assert git.unknown(repository) == ["new \n.txt"]
+
+
+def test_a_clone_of_one_tag(repository: Path, tmp_path: Path) -> None:
+    commands(repository, ["tag", "old", "HEAD~1"])
+    assert git.clone(str(repository), "old", tmp_path / "copy") == ""
+    assert git.resolve(tmp_path / "copy", "HEAD") == git.resolve(repository, "HEAD~1")
+    assert "nothing" in git.clone(str(repository), "nothing", tmp_path / "other")
+    assert git.clone("--upload-pack=touch x", "old", tmp_path / "third")
+    assert not (Path.cwd() / "x").exists()
+
+
 def test_an_experiment_of_dvc_by_its_name(repository: Path) -> None:
     commands(repository, ["update-ref", "refs/exps/ab/cd/moody-yeti", "HEAD~1"])
     assert git.experiment(repository, "moody-yeti") == git.resolve(repository, "HEAD~1")
@@ -117,4 +134,6 @@ def test_nothing_that_its_configuration_names_is_run(repository: Path, tmp_path:
     assert git.read(repository, "HEAD", "captions/a.txt") is None
     git.is_clean(repository)
     git.held(repository)
+    git.difference(repository)
+    git.unknown(repository)
     assert not sprung.exists()

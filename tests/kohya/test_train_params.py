@@ -30,6 +30,7 @@ OPTIONS = {
     "ip_noise_gamma",
     "ip_noise_gamma_random_strength",
     "keep_tokens",
+    "kohya_args",
     "learning_rate",
     "loss_type",
     "lr_scheduler",

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.record import METADATA_KEY
-from sprite_lora.lora.file import model_hash, read_record, read_tensors, write_lora
+from sprite_lora.lora.file import model_hash, read_record, read_tensors, write_lora, write_with_record
 
 KOHYA = SHARED / "kohya"
 KOHYA_FILES = ["sd15_perfect.safetensors", "sd15_perfect-000001.safetensors", "no_save_precision.safetensors"]
@@ -110,3 +110,23 @@ def test_no_half_file_is_left(tmp_path):
     with pytest.raises(RuntimeError):
         write_lora(tmp_path / "x.safetensors", some_tensors(), Broken(a="1"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_our_record_in_another_trainers_file(kohya_files, tmp_path):
+    """Its own keys, its tensors' bytes and so the hash that tools index by stay."""
+    source, target = kohya_files / "sd15_perfect.safetensors", tmp_path / "with.safetensors"
+    write_with_record(source, target, '{"epoch":2,"é":1}')
+    assert read_record(target) == {"epoch": 2, "é": 1}
+    with safetensors.safe_open(source, "pt") as before, safetensors.safe_open(target, "pt") as after:
+        assert after.metadata() == {**before.metadata(), METADATA_KEY: '{"epoch":2,"é":1}'}
+        stated = before.metadata()["sshs_model_hash"]
+    assert all(torch.equal(tensor, load_file(target)[name]) for name, tensor in load_file(source).items())
+    assert model_hash(target) == model_hash(source) == stated
+
+
+def test_no_record_for_half_a_file(kohya_files, tmp_path):
+    half, target = tmp_path / "half.safetensors", tmp_path / "with.safetensors"
+    half.write_bytes((kohya_files / "sd15_perfect.safetensors").read_bytes()[:-100])
+    with pytest.raises(SpriteLoraError):
+        write_with_record(half, target, "{}")
+    assert not target.exists()

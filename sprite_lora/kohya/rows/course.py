@@ -1,5 +1,7 @@
 """The run's course: how long, what is left, how fast."""
 
+from typing import Any
+
 from sprite_lora.core.params import Section
 from sprite_lora.kohya.flags import DURATION, NOT_COMPARED, SPEED, Count, Flag, flag, kohya
 
@@ -35,6 +37,8 @@ class Course(Section):
         effect="captions are encoded once: less memory, less time")
     save_state_every_n_steps: Count = flag(None, NOT_COMPARED, required=True, backends=("native",),
         comment="int, optimizer steps between two states to resume from; at each epoch's end too")
+    kohya_args: dict[str, Any] = flag({}, NOT_COMPARED, backends=("kohya",),
+        comment="flag: value, sd-scripts' flags that have no key here; true = a switch, a list = several values")
     # fmt: on
 
 

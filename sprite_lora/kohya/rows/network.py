@@ -14,7 +14,7 @@ class Network(Section):
 
     # fmt: off
     backend: Annotated[str, AfterValidator(known)] = flag(None, NOT_COMPARED, required=True, backends=("native",),
-        comment="native = this project's trainer")
+        comment="native = this project's trainer; kohya = sd-scripts in its own environment")
     output_name: str = flag(None, NOT_COMPARED, required=True,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", metadata="ss_output_name",
         comment="text; checkpoints are <output_name>-000001.safetensors ... <output_name>.safetensors (last)")

@@ -13,6 +13,7 @@ from sprite_lora.bases.base_model import load_base
 from sprite_lora.core import machine
 from sprite_lora.core.params import Paths
 from sprite_lora.core.precision import torch_dtype
+from sprite_lora.core.record import versions
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import folders, read_regularisation
 from sprite_lora.kohya.metadata import Training, file_metadata
@@ -30,6 +31,9 @@ from stages.train.native.run import Run
 from stages.train.record import checkpoint_names
 from stages.train.state import State
 
+IN_EVERY_PROCESS = True
+"""Each process of several trains on its share of the batches."""
+
 PATIENCE = timedelta(days=7)
 """How long other processes wait for the first: it may have to wait for another trainer to end."""
 
@@ -37,6 +41,11 @@ PATIENCE = timedelta(days=7)
 def check(params: Train) -> None:
     """Raise SpriteLoraError for settings that this machine cannot do."""
     needs.check_device(params, machine.device())
+
+
+def facts(params: Train) -> dict[str, Any]:
+    """The versions of the libraries that compute."""
+    return {"versions": versions()}
 
 
 def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State) -> None:

@@ -1,0 +1,1 @@
+"""The backend `kohya`: sd-scripts, run in its own environment."""

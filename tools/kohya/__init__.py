@@ -1,0 +1,1 @@
+"""The local sd-scripts that the backend `kohya` runs."""
