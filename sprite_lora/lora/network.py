@@ -128,6 +128,12 @@ class LoRANetwork(nn.Module):
 
     def load_weights(self, path: Path) -> None:
         """Take over a file's weights and alphas. Raises SpriteLoraError where its modules or ranks are others."""
+        tensors = self._fitting(path)
+        self.load_state_dict(tensors)
+        for lora in self.loras:
+            lora.scale = float(lora.alpha) / lora.rank
+
+    def _fitting(self, path: Path) -> dict[str, torch.Tensor]:
         tensors, own = read_tensors(path), self.state_dict()
         wrong = sorted(
             name
@@ -136,9 +142,23 @@ class LoRANetwork(nn.Module):
         )
         if wrong:
             raise SpriteLoraError(f"{path}: its modules or ranks are not this network's, such as {wrong[0]}")
-        self.load_state_dict(tensors)
-        for lora in self.loras:
-            lora.scale = float(lora.alpha) / lora.rank
+        return tensors
+
+    def start_from(self, path: Path) -> None:
+        """Take over a file's weights to go on from: kohya's --network_weights.
+
+        Raises SpriteLoraError where its modules, ranks or alphas are others. kohya keeps its own scale with another
+        alpha: the weights would act more or less than they did.
+        """
+        tensors = self._fitting(path)
+        alphas = {f"{lora.name}.alpha": lora.alpha.clone() for lora in self.loras}
+        for name, alpha in alphas.items():
+            if tensors[name] != alpha.to(tensors[name].dtype):
+                raise SpriteLoraError(
+                    f"{path}: {name} is {float(tensors[name]):g}, and the network to train has {float(alpha):g}",
+                    "network_alpha and conv_alpha must be those that the file was trained with",
+                )
+        self.load_state_dict(tensors | alphas)
 
     def set_multiplier(self, multiplier: float) -> None:
         """How strongly the LoRA acts: 0 not at all, 1 as trained."""

@@ -46,6 +46,8 @@ class Network(Section):
 # fmt: off
 BESIDE: tuple[Flag, ...] = (
     Flag("network_module", ARCHITECTURE, None, "another kind of adapter altogether", metadata="ss_network_module"),
+    Flag("network_weights", ARCHITECTURE, None, "another LoRA to start from: what it has learned is there at the start",
+        section="paths"),
 )
 # fmt: on
 """Rows that are no key of `train`."""

@@ -19,6 +19,7 @@ from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import file_name
 from sprite_lora.lora.file import write_lora
 from sprite_lora.lora.size import lora_bytes
+from sprite_lora.lora.start import start_file
 from stages.train import faults
 from stages.train.log import RunLog, StepLog
 from stages.train.native import needs
@@ -108,6 +109,9 @@ def prepare(
     base.vae.to("cpu")
     plan = make_plan(params, manifest, regular)
     run = Run(params, base, pictures, plan, manifest.resolution, accelerator, pool)
+    start = start_file(paths.network_weights)
+    if start is not None:
+        run.network.start_from(start)
     optimizer = described(run.optimizer, params)
     named = base.family.metadata(params.v_parameterization)
     training = Training(named, paths.base, optimizer, plan.batches_per_epoch, plan.steps, folders(regular))

@@ -105,6 +105,24 @@ class Project:
         run_training(load(Train), load(Paths))
         return self.checkpoints()
 
+    def train_until(self, step, monkeypatch):
+        """Train, and be gone before that step (from 1)."""
+
+        class Killed(BaseException):
+            pass
+
+        plain = Run.step
+
+        def step_or_end(run, *arguments):
+            if run.progress.step + 1 == step:
+                raise Killed
+            plain(run, *arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Run, "step", step_or_end)
+            with pytest.raises(Killed):
+                self.train()
+
     def checkpoints(self):
         return {path.name: path.read_bytes() for path in sorted((self.root / "outputs/checkpoints").iterdir())}
 
