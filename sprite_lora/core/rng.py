@@ -14,9 +14,15 @@ def key(seed: int, purpose: str, *where: int | str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def generator(seed: int, purpose: str, *where: int | str) -> torch.Generator:
-    """A fresh CPU generator for one draw; CPU, because a CUDA generator's numbers differ between GPU models."""
-    return torch.Generator().manual_seed(key(seed, purpose, *where))
+CPU = torch.device("cpu")
+
+
+def generator(seed: int, purpose: str, *where: int | str, device: torch.device = CPU) -> torch.Generator:
+    """A fresh generator for one draw; on the CPU, since a CUDA generator's numbers differ between GPU models.
+
+    On CUDA it is counter-based (Philox, Salmon et al. 2011): nothing is drawn but what is asked for.
+    """
+    return torch.Generator(device).manual_seed(key(seed, purpose, *where))
 
 
 def normal(shape: tuple[int, ...], seed: int, purpose: str, *where: int | str) -> torch.Tensor:
@@ -24,9 +30,11 @@ def normal(shape: tuple[int, ...], seed: int, purpose: str, *where: int | str) -
     return torch.randn(shape, generator=generator(seed, purpose, *where))
 
 
-def uniform(shape: tuple[int, ...], seed: int, purpose: str, *where: int | str) -> torch.Tensor:
-    """U[0, 1), float32, on the CPU."""
-    return torch.rand(shape, generator=generator(seed, purpose, *where))
+def uniform(
+    shape: tuple[int, ...], seed: int, purpose: str, *where: int | str, device: torch.device = CPU
+) -> torch.Tensor:
+    """U[0, 1), float32, drawn on a device: only where the draw is too large to be made on the CPU and sent."""
+    return torch.rand(shape, generator=generator(seed, purpose, *where, device=device), device=device)
 
 
 def permutation(length: int, seed: int, purpose: str, *where: int | str) -> list[int]:

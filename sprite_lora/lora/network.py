@@ -52,10 +52,12 @@ class LoRAModule(nn.Module):
     def _kept(self, low: torch.Tensor) -> torch.Tensor:
         """Dropout's mask, a function of (seed, step, part of the batch, module): drawn twice it is the same.
 
-        Gradient checkpointing does so, on CUDA in a thread of autograd's own; there the batch is in one part, 0.
+        Gradient checkpointing does so, on CUDA in a thread of autograd's own; there the batch is in one part, 0. It is
+        drawn on the device: at SD1.5's size a step needs 45 million numbers. So GPU models differ in it.
         """
         part = self.part_of_thread.get(threading.get_ident(), 0)
-        drawn = rng.uniform(tuple(low.shape), self.seed, "dropout", self.step, part, self.name)
+        where = (self.step, part, self.name)
+        drawn = rng.uniform(tuple(low.shape), self.seed, "dropout", *where, device=low.device)
         return (drawn >= self.dropout).to(low)
 
 

@@ -77,7 +77,9 @@ def part_loss(model: Model, batch: Batch, encoded: Encoded, part: slice) -> torc
     return losses.sum() / len(batch.captions)
 
 
-def add_gradients(model: Model, batch: Batch, factor: float, pool: ThreadPoolExecutor | None) -> torch.Tensor:
+def add_gradients(
+    model: Model, batch: Batch, factor: float | torch.Tensor, pool: ThreadPoolExecutor | None
+) -> torch.Tensor:
     """Add factor * the gradient of the batch's loss to the weights' gradients; returns the loss.
 
     With a pool the U-Net sees the batch in parts of PICTURES_AT_ONCE, each on one thread. Their gradients are added in

@@ -1,5 +1,6 @@
 """One training run put together: pictures, network, optimizer; and its step."""
 
+import math
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,10 +26,8 @@ from stages.train.native.optimizer import (
     used_rates,
     warmup_steps,
 )
+from stages.train.native.precision import Precision
 from stages.train.state import Progress
-
-SMALLEST_SCALE = 1.0
-"""fp16's gradient scale halves at each overflow; below this the gradients themselves are not finite."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,11 @@ class Run:
     ) -> None:
         """`pool`: from `gradients.side_by_side`; None computes a batch in one part."""
         self.params, self.base, self.pictures, self.plan = params, base, pictures, plan
-        self.accelerator, self.scaler, self.pool = accelerator, accelerator.scaler, pool
+        self.accelerator, self.pool = accelerator, pool
+        self.precision = Precision(params.mixed_precision, accelerator.device)
         self.progress = Progress()
+        self.drawn: dict[int, torch.Tensor] = {}
+        """cache_latents: a picture's latent by the picture's `id`."""
         self.alphas = objective.alphas_cumprod(base.scheduler)
         self.network = LoRANetwork(base, trained_ranks(base, params), params.seed, params.network_dropout or 0.0)
         self.network.to(accelerator.device).train().requires_grad_(False)
@@ -72,26 +74,32 @@ class Run:
         if params.gradient_checkpointing:
             set_gradient_checkpointing(base, trains_text)
         self.network.apply_to_base()
-        self.model = Model(base, self.network, params, resolution, trains_text, accelerator.autocast)
+        self.model = Model(base, self.network, params, resolution, trains_text, self.precision.autocast)
+
+    @property
+    def skipped(self) -> int:
+        """Steps that an overflow in fp16 left out."""
+        return self.progress.step - self.progress.schedule_step
 
     def parts(self) -> dict[str, Any]:
         """State dicts of all that a step changes."""
         parts = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-        return {**parts, "scaler": self.scaler.state_dict()} if self.scaler else parts
+        scaler = self.precision.scaler
+        return {**parts, "scaler": scaler.state_dict()} if scaler else parts
 
     def restore(self, progress: Progress, parts: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self.progress = progress
         self.network.load_state_dict(parts["network"])
         self.optimizer.load_state_dict(parts["optimizer"])
-        if self.scaler:
-            self.scaler.load_state_dict(parts["scaler"])
+        if self.precision.scaler:
+            self.precision.scaler.load_state_dict(parts["scaler"])
 
     def step(self, interruption: Interruption) -> None:
-        """The next optimizer step; its loss and rates become a row of `progress`.
+        """The next optimizer step; its loss and rates become a row of `progress`, without a loss where none is finite.
 
         Raises SpriteLoraError where the loss or a gradient is not finite, before any weight changes, and
-        StopRequestedError between two batches.
+        StopRequestedError between two batches. In fp16 such a step is left out, and only many in a row raise.
         """
         epoch, step = divmod(self.progress.step, self.plan.steps_per_epoch)
         self._set_rates()
@@ -103,14 +111,16 @@ class Run:
             own = numbers[self.accelerator.process_index]
             pictures = [self.pictures[index] for index in batches[own]]
             batch = self.batch(pictures, epoch * self.plan.batches_per_epoch + own)
-            scale = self.scaler.get_scale() if self.scaler else 1.0
-            loss = add_gradients(self.model, batch, scale / self.plan.accumulation, self.pool)
+            loss = add_gradients(self.model, batch, self.precision.factor(self.plan.accumulation), self.pool)
             losses.append(self._mean(loss).item())
             captions += batch.captions
-            self._check("the loss", losses[-1], captions)
+            if not self.precision.scaler:
+                self._check("the loss", losses[-1], captions)
         self._change_weights(captions)
         self.progress.step += 1
-        self.progress.rows.append({"loss": sum(losses) / len(losses), **used_rates(self.optimizer)})
+        finite = [loss for loss in losses if math.isfinite(loss)]
+        mean = {"loss": sum(finite) / len(finite)} if finite else {}
+        self.progress.rows.append({**mean, **used_rates(self.optimizer)})
 
     def batch(self, pictures: list[Picture], number: int) -> Batch:
         """The pictures as they are seen in batch `number` of the whole run.
@@ -137,12 +147,15 @@ class Run:
 
     def _latents(self, pictures: list[Picture], number: int) -> torch.Tensor:
         """(B, C, h, w), scaled. cache_latents: one draw per picture for the whole run, as kohya's cache keeps it."""
-        seed, cached = self.params.seed, self.params.cache_latents
-        drawn = [
-            picture.posterior.draw(seed, picture.stem) if cached else picture.posterior.draw(seed, number, place)
-            for place, picture in enumerate(pictures)
-        ]
-        return torch.stack(drawn) * self.base.latent_scale
+        seed = self.params.seed
+        if not self.params.cache_latents:
+            places = enumerate(pictures)
+            drawn = [picture.posterior.draw(seed, number, place) for place, picture in places]
+            return torch.stack(drawn) * self.base.latent_scale
+        for picture in pictures:
+            if id(picture) not in self.drawn:
+                self.drawn[id(picture)] = picture.posterior.draw(seed, picture.stem)
+        return torch.stack([self.drawn[id(picture)] for picture in pictures]) * self.base.latent_scale
 
     def _set_rates(self) -> None:
         params, steps = self.params, self.plan.steps
@@ -162,29 +175,19 @@ class Run:
             parts = torch.split(means, [gradient.numel() for gradient in gradients])
             for gradient, part in zip(gradients, parts, strict=True):
                 gradient.copy_(part.view_as(gradient))
-        if self.scaler:
-            self.scaler.unscale_(self.optimizer)
+        self.precision.unscale(self.optimizer)
         norm = get_total_norm(gradients)
-        if not self.scaler:
+        if not self.precision.scaler:
             self._check("the gradients' norm", norm.item(), captions)
         if self.params.max_grad_norm:
             clip_grads_with_norm_(weights, self.params.max_grad_norm, norm)
-        if self._stepped(captions):
+        if self.precision.step(self.optimizer):
             self.progress.schedule_step += 1
+        elif self.precision.collapsed:
+            self._check("the gradients' norm", float("nan"), captions)
         self.optimizer.zero_grad(set_to_none=True)
         if self.params.scale_weight_norms is not None:
             scale_down(self.network.loras, self.params.scale_weight_norms)
-
-    def _stepped(self, captions: list[str]) -> bool:
-        if not self.scaler:
-            self.optimizer.step()
-            return True
-        before = self.scaler.get_scale()
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        if self.scaler.get_scale() < SMALLEST_SCALE:
-            self._check("the gradients' norm", float("nan"), captions)
-        return bool(self.scaler.get_scale() >= before)
 
     def _mean(self, value: torch.Tensor) -> torch.Tensor:
         """Over all processes."""

@@ -1,5 +1,6 @@
 """The backend `native`: the course of a training, with its resume, epochs and checkpoints."""
 
+import math
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -41,7 +42,7 @@ def check(params: Train) -> None:
 
 def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State) -> None:
     """Train, unless these inputs were trained already. The checkpoints are in the state folder then."""
-    accelerator = make_accelerator(params.mixed_precision)
+    accelerator = make_accelerator()
     rows = state.finished(checkpoint_names(params))
     accelerator.wait_for_everyone()
     if rows is None:
@@ -51,15 +52,15 @@ def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any
         StepLog(paths.reports / "train", rows)
 
 
-def make_accelerator(mixed_precision: str) -> Any:
-    """Device, autocast, fp16's gradient scaler, and what joins several processes."""
+def make_accelerator() -> Any:
+    """The device, and what joins several processes. Autocast and fp16's scaler are `precision.Precision`."""
     from accelerate import Accelerator  # type: ignore[import-untyped]
     from accelerate.utils import InitProcessGroupKwargs  # type: ignore[import-untyped]
 
     machine.deterministic()
     on_cpu = machine.device().type == "cpu"
     patience = InitProcessGroupKwargs(timeout=PATIENCE)
-    return Accelerator(mixed_precision=mixed_precision, cpu=on_cpu, kwargs_handlers=[patience])
+    return Accelerator(mixed_precision="no", cpu=on_cpu, kwargs_handlers=[patience])
 
 
 def train_on(
@@ -84,7 +85,10 @@ def train_on(
         steps = StepLog(paths.reports / "train", run.progress.rows) if chief else None
         try:
             for step in progress_bar(run, chief):
+                skipped = run.skipped
                 run.step(interruption)
+                if chief and run.skipped > skipped:
+                    tqdm.write(f"step {step}: a value overflowed in fp16, as now and then; the step is left out")
                 if steps:
                     steps.add(step, run.progress.rows[-1])
                     save(run, state, metadata, record, step)
@@ -175,5 +179,5 @@ def progress_bar(run: Run, chief: bool) -> Iterator[int]:
 
 def average_loss(run: Run) -> float:
     """Mean loss of the last epoch's worth of steps (kohya's `loss/average`)."""
-    rows = run.progress.rows[-run.plan.steps_per_epoch :]
-    return sum(row["loss"] for row in rows) / len(rows)
+    losses = [row["loss"] for row in run.progress.rows[-run.plan.steps_per_epoch :] if "loss" in row]
+    return sum(losses) / len(losses) if losses else math.nan

@@ -1,6 +1,5 @@
 """A small project to train in: five sprites at 48 px on a tiny random base."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -192,8 +191,7 @@ def make_run():
         base = base or load_base(paths.base)
         pictures = read_pictures(base, manifest, paths.dataset, [], params.prior_loss_weight, None)
         accelerator = SimpleNamespace(
-            device=torch.device("cpu"), scaler=None, num_processes=1, process_index=0, is_main_process=True,
-            autocast=contextlib.nullcontext,
+            device=torch.device("cpu"), num_processes=1, process_index=0, is_main_process=True,
         )  # fmt: skip
         plan = make_plan(params, manifest, [])
         made.append(Run(params, base, pictures, plan, manifest.resolution, accelerator, pool))

@@ -65,43 +65,6 @@ def test_value_that_is_not_finite_stops_before_the_weights_change(project, monke
     assert project.train() == whole, "and it can go on from there"
 
 
-def test_scaler_that_collapses_is_a_gradient_that_is_not_finite(project, make_run):
-    """fp16: one overflow is normal, the scaler skips the step and halves; below 1 the gradients are at fault."""
-
-    class Scaler:
-        scale, overflows = 8.0, True
-
-        def get_scale(self):
-            return self.scale
-
-        def unscale_(self, optimizer):
-            for group in optimizer.param_groups:
-                for weight in group["params"]:
-                    weight.grad /= self.scale
-
-        def step(self, optimizer):
-            if not self.overflows:
-                optimizer.step()
-
-        def update(self):
-            self.scale *= 0.5 if self.overflows else 1.0
-
-    run = make_run(project)
-    run.scaler = Scaler()
-    before = {name: tensor.clone() for name, tensor in run.network.state_dict().items()}
-    run.step(faults.Interruption())
-    assert run.progress.schedule_step == 0, "the schedule waits for a step that was left out"
-    assert run.progress.step == 1
-    assert all(torch.equal(tensor, before[name]) for name, tensor in run.network.state_dict().items())
-    run.scaler.overflows = False
-    run.step(faults.Interruption())
-    assert run.progress.schedule_step == 1
-    assert any(not torch.equal(tensor, before[name]) for name, tensor in run.network.state_dict().items())
-    run.scaler.overflows, run.scaler.scale = True, 1.0
-    with pytest.raises(SpriteLoraError, match="gradients' norm is nan"):
-        run.step(faults.Interruption())
-
-
 @pytest.mark.parametrize(
     "error",
     [
