@@ -10,8 +10,10 @@ from typing import Any
 from tqdm import tqdm
 
 from sprite_lora.bases.base_model import load_base
+from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core import machine
-from sprite_lora.core.params import Paths
+from sprite_lora.core.logs_params import Logs
+from sprite_lora.core.params import Paths, load
 from sprite_lora.core.precision import torch_dtype
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import folders, read_regularisation
@@ -27,6 +29,7 @@ from stages.train.native import needs
 from stages.train.native.gradients import side_by_side
 from stages.train.native.inputs import make_plan, read_pictures
 from stages.train.native.optimizer import described
+from stages.train.native.previews import Previews
 from stages.train.native.run import Run
 from stages.train.record import checkpoint_names
 from stages.train.state import State
@@ -83,7 +86,9 @@ def train_on(
             announce(run, resumed=saved is not None)
         accelerator.wait_for_everyone()
         steps = StepLog(paths.reports / "train", run.progress.rows) if chief else None
+        previews = make_previews(manifest.resolution, paths.logs / "train" / record["fingerprint"])
         try:
+            show(previews, run, interruption)
             for step in progress_bar(run, chief):
                 skipped = run.skipped
                 run.step(interruption)
@@ -92,6 +97,7 @@ def train_on(
                 if steps:
                     steps.add(step, run.progress.rows[-1])
                     save(run, state, metadata, record, step)
+                show(previews, run, interruption)
         except faults.StopRequestedError as stop:
             if chief:
                 state.save(run.progress, run.parts())
@@ -120,6 +126,22 @@ def prepare(
     named = base.family.metadata(params.v_parameterization)
     training = Training(named, paths.base, optimizer, plan.batches_per_epoch, plan.steps, folders(regular))
     return run, file_metadata(params, manifest, record, training)
+
+
+def make_previews(resolution: int, folder: Path) -> Previews | None:
+    """Pictures while it trains, if params.yaml asks for them."""
+    logs = load(Logs)
+    if logs.sample_every_n_epochs is None and not logs.sample_at_first:
+        return None
+    return Previews(logs, load(Sample), resolution, folder)
+
+
+def show(previews: Previews | None, run: Run, interruption: faults.Interruption) -> None:
+    """Draw pictures where they are wanted; only the main process does, and the others wait."""
+    if previews and previews.wanted(run):
+        if run.accelerator.is_main_process:
+            previews.draw(run, interruption)
+        run.accelerator.wait_for_everyone()
 
 
 def announce(run: Run, resumed: bool) -> None:

@@ -156,7 +156,8 @@ def make_project(root, monkeypatch, base):
     (root / "models").symlink_to(ROOT / "models")
     (root / "regularisation").mkdir()
     paths = {**params["paths"], "base": str(base), "regularisation": "regularisation"}
-    content = {"paths": paths, "train": {**params["train"], **SHORT}}
+    sample = {**params["sample"], "steps": 2, "prompts": {"one": "pixel art, a lady", "two": "pixel art, a lad"}}
+    content = {"paths": paths, "train": {**params["train"], **SHORT}, "logs": params["logs"], "sample": sample}
     (root / "params.yaml").write_text(yaml.safe_dump(content))
     write_dataset(root / "outputs/dataset")
     monkeypatch.chdir(root)
