@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sprite_lora.kohya.network_args import problems
+
 
 def part_rate(trained: bool, own: float | None, general: float) -> float:
     """Learning rate of one part of the network."""
@@ -20,6 +22,7 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
         part_rate(not unet_only, values["text_encoder_lr"], general),
     )
     return [
+        *((values["backend"] == "native", problem) for problem in problems(values)),
         (
             unet_only and text_only,
             "network_train_unet_only and network_train_text_encoder_only leave nothing to train: keep one",

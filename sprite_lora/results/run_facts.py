@@ -164,7 +164,7 @@ def given_settings(train: Mapping[str, Any], package: Mapping[str, Any]) -> dict
     """kohya's flags out of the sections `train` and `package`: resolution and repeats belong to the latter."""
     given = {key: value for key, value in train.items() if key in SETTINGS}
     given |= {key: package[key] for key in OF_PACKAGE if key in package}
-    given["network_module"] = "networks.lora"
+    given.setdefault("network_module", "networks.lora")
     given["caption_extension"] = ".txt"
     return given
 

@@ -28,11 +28,14 @@ OPTIONS = {
     "max_train_epochs",
     "min_snr_gamma",
     "mixed_precision",
+    "module_dropout",
     "multires_noise_discount",
     "multires_noise_iterations",
     "network_alpha",
+    "network_args",
     "network_dim",
     "network_dropout",
+    "network_module",
     "network_train_text_encoder_only",
     "network_train_unet_only",
     "noise_offset",
@@ -41,6 +44,7 @@ OPTIONS = {
     "optimizer_type",
     "output_name",
     "prior_loss_weight",
+    "rank_dropout",
     "save_every_n_epochs",
     "save_precision",
     "save_state_every_n_steps",
@@ -119,9 +123,10 @@ def test_a_key_may_be_left_out_and_is_kohyas_default(file):
     optional = {name for name, field in Train.model_fields.items() if not field.is_required()}
     params = Train(**{name: value for name, value in content.items() if name not in optional} | {"conv_dim": None})
     assert {"network_alpha", "noise_offset", "keep_tokens", "sdpa"} <= optional
-    for name in optional - {"conv_alpha", "optimizer_args"}:
+    for name in optional - {"conv_alpha", "optimizer_args", "network_module", "network_args"}:
         assert getattr(params, name) == FLAGS[name].default, name
-    assert (params.conv_alpha, params.optimizer_args) == (None, ())
+    assert (params.conv_alpha, params.optimizer_args, params.network_args) == (None, (), ())
+    assert params.network_module == "networks.lora"
 
 
 def test_every_row_says_what_a_difference_does():

@@ -172,7 +172,7 @@ def save(run: Run, state: State, metadata: dict[str, str], record: dict[str, Any
     epoch, over = divmod(step, per_epoch)
     if not over and (epoch % params.save_every_n_epochs == 0 or epoch == params.max_train_epochs):
         dtype = torch_dtype(params.save_precision)
-        tensors = {name: tensor.to(dtype) for name, tensor in run.network.state_dict().items()}
+        tensors = {name: tensor.to(dtype) for name, tensor in run.network.file_tensors().items()}
         path = state.epochs / file_name(params.output_name, epoch, params.max_train_epochs)
         faults.check_disk(state.folder, sum(tensor.nbytes for tensor in tensors.values()), path.name)
         write_lora(path, tensors, {**metadata, **epoch_metadata(record, epoch, step)})
