@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import lycoris.config
+import lycoris.kohya
 import pytest
 import torch
 from lycoris.kohya import LycorisNetworkKohya, create_network, create_network_from_weights
@@ -40,18 +41,18 @@ CASES = {
     "lokr unbalanced": ["algo=lokr", "unbalanced_factorization=True"],
     "a narrow preset": ["algo=lokr", "preset=attn-mlp", "factor=8"],
 }
-ITS_LOADER_FAILS = {"dora by input", "lokr tucker", "lokr of two products", "lokr unbalanced", "lokr factor"}
+ITS_LOADER_FAILS = {"dora by input", "lokr", "lokr tucker", "lokr of two products", "lokr unbalanced"}
 """Of `create_network_from_weights`: see `test_lycoris_own_loader_guesses_wrong`."""
 
 DIM, ALPHA, CONV_DIM, CONV_ALPHA = 2, 1.5, 3, 2.0
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sd(tiny_sd):
     return load_base(tiny_sd)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sdxl(tiny_sdxl):
     return load_base(tiny_sdxl)
 
@@ -83,6 +84,17 @@ def theirs(base, args):
     encoders = base.text_encoders[0] if len(base.text_encoders) == 1 else base.text_encoders
     more = {"conv_dim": str(CONV_DIM), "conv_alpha": str(CONV_ALPHA), "dropout": None}
     return create_network(1.0, DIM, ALPHA, None, encoders, base.unet, **given, **more)
+
+
+def loaded_by_lycoris(base, path):
+    """Its `create_network_from_weights`, with its own guesses at each module's arguments."""
+    LycorisNetworkKohya.apply_preset(lycoris.kohya.PRESET["full"])
+    return create_network_from_weights(1.0, str(path), None, base.text_encoders[0], base.unet)[0]
+
+
+def write(network, path):
+    write_lora(path, network.file_tensors(), {"ss_network_module": "lycoris.kohya"})
+    return path
 
 
 def randomise(network, seed=0):
@@ -141,8 +153,7 @@ def test_output_is_lycoris_own(sd, tmp_path, name):
     trained = answer(sd)
     network.restore()
     assert torch.equal(answer(sd), plain), "restore leaves a trace"
-    path = tmp_path / "a.safetensors"
-    write_lora(path, network.file_tensors(), {})
+    path = write(network, tmp_path / "a.safetensors")
     with applied(sd, path, 1.0):
         drawn = answer(sd)
     with applied(sd, path, 0.5):
@@ -151,7 +162,7 @@ def test_output_is_lycoris_own(sd, tmp_path, name):
     torch.testing.assert_close(drawn, trained, rtol=1e-5, atol=1e-6)
     references = [theirs(sd, CASES[name])]
     if name not in ITS_LOADER_FAILS:
-        references.append(create_network_from_weights(1.0, str(path), None, sd.text_encoders[0], sd.unet)[0])
+        references.append(loaded_by_lycoris(sd, path))
     for reference in references:
         reference.apply_to(sd.text_encoders[0], sd.unet, True, True)
         reference.load_weights(str(path))
@@ -171,13 +182,12 @@ def test_lycoris_own_loader_guesses_wrong(sd, tmp_path, name):
     """Why files are not read by `make_module_from_state_dict`; where this fails, LyCORIS has been put right."""
     network = ours(sd, CASES[name])
     randomise(network)
-    path = tmp_path / "a.safetensors"
-    write_lora(path, network.file_tensors(), {})
+    path = write(network, tmp_path / "a.safetensors")
     network.apply_to_base()
     trained = answer(sd)
     network.restore()
     try:
-        loaded, _ = create_network_from_weights(1.0, str(path), None, sd.text_encoders[0], sd.unet)
+        loaded = loaded_by_lycoris(sd, path)
     except RuntimeError:
         return
     loaded.apply_to(sd.text_encoders[0], sd.unet, True, True)
@@ -198,7 +208,7 @@ def test_sdxl(sdxl, tmp_path, args):
     network.apply_to_base()
     trained = answer(sdxl)
     network.restore()
-    write_lora(tmp_path / "a.safetensors", network.file_tensors(), {})
+    write(network, tmp_path / "a.safetensors")
     with applied(sdxl, tmp_path / "a.safetensors", 1.0):
         torch.testing.assert_close(answer(sdxl), trained, rtol=1e-5, atol=1e-6)
 
@@ -245,7 +255,7 @@ def test_half_precision_base_draws(tiny_sd, sd, tmp_path, name):
     """As a GPU draws: a base in 16 bit, no autocast. LyCORIS' own forward stops there with DoRA."""
     network = ours(sd, CASES[name])
     randomise(network)
-    write_lora(tmp_path / "a.safetensors", network.file_tensors(), {})
+    write(network, tmp_path / "a.safetensors")
     with applied(sd, tmp_path / "a.safetensors", 1.0):
         exact = answer(sd)
     base = load_base(tiny_sd, torch.bfloat16)
