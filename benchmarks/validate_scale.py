@@ -109,7 +109,7 @@ def make(folder: Path, pairs: int, factor: int) -> None:
     for part in ("data", "captions"):
         (folder / part).mkdir(parents=True)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for shared in ("base", "regularisation"):
+    for shared in ("base", "regularisation", "network_weights"):
         params["paths"][shared] = str(ROOT / params["paths"][shared])
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     for start in range(0, pairs, BATCH):

@@ -70,6 +70,11 @@ class Family:
     convolution_blocks: ClassVar[tuple[str, ...]] = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
     """The same of the U-Net with conv_dim."""
 
+    outer_modules: ClassVar[tuple[str, ...]] = (
+        "conv_in", "conv_out", "time_embedding.linear_1", "time_embedding.linear_2",
+    )  # fmt: skip
+    """Modules of the U-Net outside of these blocks that LyCORIS can adapt in sd-scripts, by diffusers' names."""
+
     either_prediction: ClassVar[bool] = False
     """Whether some of its models predict the noise and others the velocity."""
     architecture: ClassVar[str]

@@ -44,6 +44,7 @@ class Paths(Section):
     base: Path = Field(
         description="base model: a diffusers folder or one .safetensors file, local so that it is hashed"
     )
+    network_weights: Path = Field(description="LoRA, one .safetensors file, to start from; an empty folder = none")
 
     caches: Path = Field(
         default=Path("state/caches"),

@@ -3,6 +3,7 @@
 from typing import Any, TypeVar
 
 from sprite_lora.kohya.arguments import keyword_arguments
+from sprite_lora.kohya.network_args import problems
 
 SCHEDULER_ARGS = {"polynomial": ("lr_end",), "cosine_with_min_lr": ("min_lr",)}
 """What the native trainer takes in lr_scheduler_args, by lr_scheduler: arguments of transformers' schedules."""
@@ -87,6 +88,7 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
             for one, other in (("max_train_epochs", "max_train_steps"), ("save_every_n_epochs", "save_every_n_steps"))
         ),
         *((bool(message), message) for message in alone),
+        *((values["backend"] == "native", problem) for problem in problems(values)),
         (
             unet_only and text_only,
             "network_train_unet_only and network_train_text_encoder_only leave nothing to train: keep one",

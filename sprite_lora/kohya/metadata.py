@@ -16,6 +16,7 @@ from typing import Any
 from sprite_lora.core.files import canonical_json
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.dataset.manifest import Manifest
+from sprite_lora.kohya.network_args import read_back, recorded
 from sprite_lora.kohya.train_params import FLAGS, Train
 
 KEYS = {row.metadata: name for name, row in FLAGS.items() if row.metadata and row.group}
@@ -25,6 +26,9 @@ PER_DATASET = {row.dataset: name for name, row in FLAGS.items() if row.dataset}
 """Keys of one entry of `ss_datasets` to flags (a run with --dataset_config)."""
 
 PER_SUBSET = {row.subset: name for name, row in FLAGS.items() if row.subset}
+
+OWN = ("conv_dim", "conv_alpha", "rank_dropout", "module_dropout")
+"""Flags of their own here that kohya takes as network arguments."""
 
 CONSTANTS = {"None": None, "null": None, "True": True, "False": False}
 
@@ -75,11 +79,10 @@ def flags(metadata: Mapping[str, str]) -> dict[str, Any]:
         found["v_parameterization"] = PREDICTION[metadata["ss_base_model_version"]]
     arguments_json = read_json(metadata, "ss_network_args")
     if isinstance(arguments_json, dict):
-        found.update(
-            {key: read_value(str(arguments_json[key])) for key in ("conv_dim", "conv_alpha") if key in arguments_json}
-        )
+        found.update({key: read_value(str(arguments_json[key])) for key in OWN if key in arguments_json})
+        found["network_args"] = read_back(arguments_json)
     elif "ss_network_module" in metadata:
-        found.update(conv_dim=None, conv_alpha=None)
+        found.update(conv_dim=None, conv_alpha=None, network_args=None)
     found.update(_of_datasets(metadata))
     return found
 
@@ -167,8 +170,7 @@ def file_metadata(params: Train, manifest: Manifest, record: dict[str, Any], tra
         "ss_total_batch_size": str(params.train_batch_size * params.num_processes * params.gradient_accumulation_steps),
         "ss_resolution": str((manifest.resolution, manifest.resolution)),
         "ss_optimizer": training.optimizer,
-        "ss_network_module": "networks.lora",
-        **_convolutions(params),
+        **_network_args(params),
         "ss_dataset_dirs": json.dumps(
             {manifest.folder: {"n_repeats": manifest.num_repeats, "img_count": len(captions)}}
         ),
@@ -223,11 +225,6 @@ def _model(params: Train, manifest: Manifest, training: Training, base_sha256: s
     return keys
 
 
-def _convolutions(params: Train) -> dict[str, str]:
-    """kohya takes conv_dim and conv_alpha as network arguments, as text, and dropout joins them."""
-    if params.conv_dim is None:
-        return {}
-    arguments: dict[str, Any] = {"conv_dim": str(params.conv_dim)}
-    if params.conv_alpha is not None:
-        arguments["conv_alpha"] = str(params.conv_alpha)
-    return {"ss_network_args": json.dumps({**arguments, "dropout": params.network_dropout})}
+def _network_args(params: Train) -> dict[str, str]:
+    arguments = recorded(params.model_dump())
+    return {"ss_network_args": json.dumps(arguments)} if arguments else {}

@@ -4,7 +4,6 @@ One class for training and for drawing. It hooks into the base model and never c
 """
 
 import math
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.utils import skip_init
-from torch.utils.hooks import RemovableHandle
 
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.core import rng
-from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.header import read_header
+from sprite_lora.lora.adapter import Draws, Network, found_targets, text_targets, unet_targets
 from sprite_lora.lora.file import read_tensors
+from sprite_lora.lora.lycoris import LycorisNetwork, is_lycoris
 
 
 class LoRAModule(nn.Module):
@@ -28,10 +28,10 @@ class LoRAModule(nn.Module):
 
     def __init__(self, name: str, target: nn.Module, rank: int, alpha: float, seed: int, dropout: float) -> None:
         super().__init__()
-        self.name, self.rank, self.seed, self.dropout = name, rank, seed, dropout
+        self.name, self.rank, self.dropout = name, rank, dropout
+        self.rank_dropout = self.module_dropout = 0.0
         self.multiplier = 1.0
-        self.step = 0
-        self.part_of_thread: dict[int, int] = {}
+        self.draws = Draws(seed, name)
         self.scale = alpha / rank
         self.lora_down, self.lora_up = _pair(target, rank)
         self.register_buffer("alpha", torch.tensor(float(alpha)))
@@ -40,25 +40,49 @@ class LoRAModule(nn.Module):
 
     def add(self, target: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         """Forward hook of the target module."""
+        if self.training and self.draws.leaves_out(self.module_dropout):
+            return output
         x = inputs[0]
         if not torch.is_autocast_enabled(x.device.type):
             x = x.to(self.lora_down.weight.dtype)
         low: torch.Tensor = self.lora_down(x)
         if self.training and self.dropout > 0:
             low = low * self._kept(low) / (1 - self.dropout)
+        if self.training and self.rank_dropout > 0:
+            low = low * self._kept_ranks(low) / (1 - self.rank_dropout)
         change: torch.Tensor = self.lora_up(low)
         return output + (change * (self.multiplier * self.scale)).to(output.dtype)
 
     def _kept(self, low: torch.Tensor) -> torch.Tensor:
-        """Dropout's mask, a function of (seed, step, part of the batch, module): drawn twice it is the same.
+        """network_dropout's mask: a number of the rank at one place of one picture."""
+        return (self.draws.uniform("dropout", tuple(low.shape), low.device) >= self.dropout).to(low)
 
-        Gradient checkpointing does so, on CUDA in a thread of autograd's own; there the batch is in one part, 0. It is
-        drawn on the device: at SD1.5's size a step needs 45 million numbers. So GPU models differ in it.
+    def _kept_ranks(self, low: torch.Tensor) -> torch.Tensor:
+        """rank_dropout's mask: a whole rank for one picture (kohya `LoRAModule.forward`)."""
+        drawn = self.draws.uniform("rank dropout", (low.shape[0], self.rank), low.device)
+        kept = (drawn >= self.rank_dropout).to(low)
+        if low.dim() == 3:
+            return kept[:, None]
+        return kept[..., None, None] if low.dim() == 4 else kept
+
+    def change_of_weights(self) -> torch.Tensor:
+        """up * down * alpha / rank, as one matrix (out, in * kernel)."""
+        change: torch.Tensor = (self.lora_up.weight.flatten(1) @ self.lora_down.weight.flatten(1)) * self.scale
+        return change
+
+    @torch.no_grad()
+    def limit_norm(self, largest: float) -> bool:
+        """Scale both matrices by sqrt(largest / norm) where the Frobenius norm of the change is over `largest`.
+
+        kohya's `apply_max_norm_regularization` (Max-Norm, after Srivastava et al. 2014). Whether they were scaled.
         """
-        part = self.part_of_thread.get(threading.get_ident(), 0)
-        where = (self.step, part, self.name)
-        drawn = rng.uniform(tuple(low.shape), self.seed, "dropout", *where, device=low.device)
-        return (drawn >= self.dropout).to(low)
+        norm = self.change_of_weights().norm()
+        if norm <= largest:
+            return False
+        root = (largest / norm).sqrt()
+        self.lora_up.weight.mul_(root)
+        self.lora_down.weight.mul_(root)
+        return True
 
 
 def _pair(target: nn.Module, rank: int) -> tuple[Any, Any]:
@@ -75,27 +99,29 @@ def _pair(target: nn.Module, rank: int) -> tuple[Any, Any]:
     return make(nn.Linear, target.in_features, rank, bias=False), make(nn.Linear, rank, target.out_features, bias=False)
 
 
-class LoRANetwork(nn.Module):
+class LoRANetwork(Network):
     """All LoRA modules of a base model. The state dict's keys are the file's."""
 
+    loras: list[LoRAModule]
+
     def __init__(
-        self, base: BaseModel, ranks: Mapping[str, tuple[int, float]], seed: int = 0, dropout: float = 0.0
+        self,
+        base: BaseModel,
+        ranks: Mapping[str, tuple[int, float]],
+        seed: int = 0,
+        dropout: float = 0.0,
+        rank_dropout: float = 0.0,
+        module_dropout: float = 0.0,
     ) -> None:
         """`ranks`: rank and alpha per module name, from `ranks_for`, or a file's own from `ranks_in`."""
-        super().__init__()
-        targets = dict(target_modules(base))
-        unknown = sorted(set(ranks) - set(targets))
-        if unknown:
-            raise SpriteLoraError(
-                f"{len(unknown)} of the LoRA's {len(ranks)} modules are not in this base model, such as {unknown[0]}",
-                f"the base model is {base.family.label}; the LoRA was made for another one",
-            )
-        self._targets = [targets[name] for name in ranks]
+        targets = found_targets(base, list(ranks), dict(target_modules(base)))
+        super().__init__(targets)
         self.loras = [
-            LoRAModule(name, targets[name], rank, alpha, seed, dropout) for name, (rank, alpha) in ranks.items()
+            LoRAModule(name, target, rank, alpha, seed, dropout)
+            for target, (name, (rank, alpha)) in zip(targets, ranks.items(), strict=True)
         ]
-        self._handles: list[RemovableHandle] = []
         for lora in self.loras:
+            lora.rank_dropout, lora.module_dropout = rank_dropout, module_dropout
             self.add_module(lora.name, lora)
 
     @classmethod
@@ -108,54 +134,18 @@ class LoRANetwork(nn.Module):
         network.eval()
         return network
 
-    def unet_weights(self) -> list[nn.Parameter]:
-        """The U-Net's part of the weights."""
-        return [weight for lora in self.loras if lora.name.startswith("lora_unet") for weight in lora.parameters()]
-
-    def text_weights(self, prefix: str = "lora_te") -> list[nn.Parameter]:
-        """The text encoders' part of the weights; `prefix`: how the names of one encoder's modules begin."""
-        return [weight for lora in self.loras if lora.name.startswith(prefix) for weight in lora.parameters()]
-
-    def apply_to_base(self) -> None:
-        """Hook into the base model."""
-        assert not self._handles, "applied already"
-        pairs = zip(self._targets, self.loras, strict=True)
-        self._handles = [target.register_forward_hook(lora.add) for target, lora in pairs]
-
-    def restore(self) -> None:
-        """Unhook; the base model is as it was."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
-
     def load_weights(self, path: Path) -> None:
         """Take over a file's weights and alphas. Raises SpriteLoraError where its modules or ranks are others."""
-        tensors, own = read_tensors(path), self.state_dict()
-        wrong = sorted(
-            name
-            for name in {*tensors, *own}
-            if name not in tensors or name not in own or tensors[name].shape != own[name].shape
-        )
-        if wrong:
-            raise SpriteLoraError(f"{path}: its modules or ranks are not this network's, such as {wrong[0]}")
-        self.load_state_dict(tensors)
+        self.load_state_dict(self._fitting(path))
         for lora in self.loras:
             lora.scale = float(lora.alpha) / lora.rank
 
-    def set_multiplier(self, multiplier: float) -> None:
-        """How strongly the LoRA acts: 0 not at all, 1 as trained."""
-        for lora in self.loras:
-            lora.multiplier = multiplier
 
-    def set_step(self, step: int) -> None:
-        """Which step's dropout to draw."""
-        for lora in self.loras:
-            lora.step = step
-
-    def set_part(self, part: int) -> None:
-        """Which part of the batch the calling thread computes, for dropout."""
-        for lora in self.loras:
-            lora.part_of_thread[threading.get_ident()] = part
+def network_from_file(base: BaseModel, path: Path) -> Network:
+    """A network for drawing with a file's weights: of LyCORIS where it says so or holds what kohya's has not."""
+    if is_lycoris(read_header(path)):
+        return LycorisNetwork.from_file(base, path)
+    return LoRANetwork.from_file(base, path)
 
 
 @contextmanager
@@ -164,7 +154,7 @@ def applied(base: BaseModel, path: Path | None, multiplier: float) -> Iterator[N
     if path is None:
         yield
         return
-    network = LoRANetwork.from_file(base, path)
+    network = network_from_file(base, path)
     network.set_multiplier(multiplier)
     network.apply_to_base()
     try:
@@ -207,18 +197,5 @@ def ranks_in(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, float]
 def target_modules(base: BaseModel, with_convolutions: bool = True) -> Iterator[tuple[str, nn.Module]]:
     """kohya's name and the module, text encoders first, in module order."""
     family = base.family
-    for named, encoder in zip(family.text_encoders, base.text_encoders, strict=True):
-        for path, module in _inside(encoder, family.text_blocks):
-            yield f"{named.lora}_{path}".replace(".", "_"), module
-    blocks = family.unet_blocks + (family.convolution_blocks if with_convolutions else ())
-    for path, module in _inside(base.unet, blocks):
-        yield f"lora_unet_{family.lora_path(path)}".replace(".", "_"), module
-
-
-def _inside(root: nn.Module, blocks: tuple[str, ...]) -> Iterator[tuple[str, nn.Module]]:
-    """Linear and Conv2d modules inside blocks of the given class names."""
-    for path, block in root.named_modules():
-        if type(block).__name__ in blocks:
-            for inner, module in block.named_modules():
-                if type(module).__name__ in ("Linear", "Conv2d"):
-                    yield f"{path}.{inner}", module
+    yield from text_targets(base, family.text_blocks)
+    yield from unet_targets(base, family.unet_blocks + (family.convolution_blocks if with_convolutions else ()))

@@ -93,10 +93,12 @@ def from_params(
     captions: Captions | None = None,
     family: str | None = None,
     regularisation: int = 0,
+    network_weights: str | None = None,
 ) -> RunFacts:
     """Facts of a params.yaml's content; kohya's defaults stand in for settings that it does not have.
 
-    `regularisation`: how many regularisation pictures `paths.regularisation` holds.
+    `regularisation`: how many regularisation pictures `paths.regularisation` holds. `network_weights`: hash of the LoRA
+    to start from; None where it was not read.
     """
     train, package = _section(content, "train"), _section(content, "package")
     sample, paths = _section(content, "sample"), _section(content, "paths")
@@ -106,6 +108,11 @@ def from_params(
         given["num_train_images"] = len(captions.texts)
     else:
         unknown["num_train_images"] = "the captions are not known"
+    start = Path(str(paths.get("network_weights", "")))
+    if network_weights is not None:
+        given["network_weights"] = _brief(network_weights)
+    elif start.suffix:
+        unknown["network_weights"] = f"{start.as_posix()}, whose content was not read"
     return RunFacts(
         name=name,
         source=source,
@@ -140,7 +147,9 @@ def from_record(
         name=name,
         source=source,
         settings=resolve(
-            given_settings(params, package) | {"num_train_images": images, "num_reg_images": regularisation},
+            given_settings(params, package)
+            | {"num_train_images": images, "num_reg_images": regularisation}
+            | {"network_weights": _brief(_text(record.get("network_weights")))},
             unknown={} if images else {"num_train_images": "the record holds a hash of the set"},
             ignored=ignored_settings(family),
         ),
@@ -158,6 +167,11 @@ def given_settings(train: Mapping[str, Any], package: Mapping[str, Any]) -> dict
     given.setdefault("network_module", "networks.lora")
     given["caption_extension"] = ".txt"
     return given
+
+
+def _brief(sha256: str | None) -> str | None:
+    """The first ten digits."""
+    return sha256 and sha256[:10]
 
 
 def _section(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:

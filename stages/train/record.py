@@ -15,6 +15,7 @@ from sprite_lora.kohya.backends import chosen_code as chosen_backend
 from sprite_lora.kohya.backends import load_backend
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import saved_checkpoints
+from sprite_lora.lora.start import start_hash
 
 
 def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any
             "sprites": manifest.sprites_sha256,
             "regularisation": sha256_tree(paths.regularisation),
             "base": base_hash(paths.base),
+            "network_weights": start_hash(paths.network_weights),
             "code": code_hash("train", [*chosen_backend(params.backend), *chosen_family(paths.base)]),
             **load_backend(params.backend).facts(params),
         }

@@ -19,6 +19,7 @@ from sprite_lora.dataset.validate_params import Validate
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.base_check import check_base
 from sprite_lora.lora.size import lora_targets
+from sprite_lora.lora.start import start_problem
 from sprite_lora.results.plan import Plan
 from stages.validate.plan import check_disk, make_plan
 from stages.validate.settings import Settings, check_fit
@@ -74,6 +75,8 @@ def check(settings: Settings) -> Checked:
     found += checked.findings
     found += _check_prompts(settings, against, checked, tokenizer)
     plan, train = None, settings.section(Train)
+    if train and (problem := start_problem(paths.network_weights, train.network_dim, train.conv_dim)):
+        found.append(Finding("network-weights", settings.place("paths", "network_weights"), problem))
     if tokenizer and train and regularisation is not None:
         repeats = [picture.repeats for picture in regularisation]
         plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)

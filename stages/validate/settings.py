@@ -6,6 +6,7 @@ from typing import Any
 
 from sprite_lora.art.finish_params import Finish
 from sprite_lora.bases.sample_params import Sample
+from sprite_lora.core.logs_params import Logs
 from sprite_lora.core.params import FILE, Paths, Section, section_problems
 from sprite_lora.dataset.checks.finding import Finding, quote
 from sprite_lora.dataset.package_params import Package
@@ -15,7 +16,7 @@ from sprite_lora.results.report_params import Report
 from sprite_lora.scoring.score_params import Score
 from sprite_lora.scoring.select_params import Select
 
-SECTIONS: tuple[type[Section], ...] = (Paths, Validate, Package, Train, Sample, Score, Select, Finish, Report)
+SECTIONS: tuple[type[Section], ...] = (Paths, Validate, Package, Train, Logs, Sample, Score, Select, Finish, Report)
 
 LATENT = 8
 """Pixels per latent cell: the factor of Stable Diffusion's autoencoder."""

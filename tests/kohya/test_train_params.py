@@ -47,11 +47,14 @@ OPTIONS = {
     "min_snr_gamma",
     "min_timestep",
     "mixed_precision",
+    "module_dropout",
     "multires_noise_discount",
     "multires_noise_iterations",
     "network_alpha",
+    "network_args",
     "network_dim",
     "network_dropout",
+    "network_module",
     "network_train_text_encoder_only",
     "network_train_unet_only",
     "noise_offset",
@@ -61,6 +64,7 @@ OPTIONS = {
     "optimizer_type",
     "output_name",
     "prior_loss_weight",
+    "rank_dropout",
     "save_every_n_epochs",
     "save_every_n_steps",
     "save_precision",
@@ -167,9 +171,11 @@ def test_a_key_may_be_left_out_and_is_kohyas_default(file):
     optional = {name for name, field in Train.model_fields.items() if not field.is_required()}
     params = Train(**{name: value for name, value in content.items() if name not in optional} | {"conv_dim": None})
     assert {"network_alpha", "noise_offset", "keep_tokens", "sdpa"} <= optional
-    for name in optional - {"conv_alpha", "optimizer_args", "lr_scheduler_args"}:
+    lists = {"optimizer_args", "lr_scheduler_args", "network_args"}
+    for name in optional - {"conv_alpha", "network_module", *lists}:
         assert getattr(params, name) == FLAGS[name].default, name
-    assert (params.conv_alpha, params.optimizer_args, params.lr_scheduler_args) == (None, (), ())
+    assert {getattr(params, name) for name in lists} == {()}
+    assert (params.conv_alpha, params.network_module) == (None, "networks.lora")
 
 
 @pytest.mark.parametrize(("written", "read"), [([], None), ([1e-4], 1e-4), ([1e-4, 2e-5], (1e-4, 2e-5)), (1e-4, 1e-4)])

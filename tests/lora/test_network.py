@@ -1,13 +1,9 @@
-import json
-
 import pytest
 import torch
 from places import SHARED
 from torch.nn import functional as F
 
-from sprite_lora.bases.base_model import BaseModel, load_base
-from sprite_lora.bases.family import CONFIGS
-from sprite_lora.bases.registry import load_family
+from sprite_lora.bases.base_model import load_base
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.header import read_header
 from sprite_lora.lora.file import read_tensors, write_lora
@@ -24,20 +20,6 @@ def sd(tiny_sd):
 @pytest.fixture
 def sdxl(tiny_sdxl):
     return load_base(tiny_sdxl)
-
-
-def full_size(family):
-    """The published architecture without weights."""
-    from diffusers import UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
-
-    folder = CONFIGS / family
-    with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config(json.loads((folder / "unet" / "config.json").read_text()))
-        texts = [CLIPTextModel(CLIPTextConfig.from_pretrained(folder / "text_encoder"))]
-        if family == "sdxl_base_v1-0":
-            texts.append(CLIPTextModelWithProjection(CLIPTextConfig.from_pretrained(folder / "text_encoder_2")))
-    return BaseModel(None, texts, unet, None, {}, load_family(family))
 
 
 def random_weights(network, seed=0):
@@ -58,7 +40,7 @@ def answer(base, states=None):
         return base.unet(x, torch.tensor([3, 700]), states, added_cond_kwargs=more).sample
 
 
-def test_sd15_names_and_shapes_are_kohyas():
+def test_sd15_names_and_shapes_are_kohyas(full_size):
     file = KOHYA / "no_save_precision.safetensors"
     if not file.exists():
         pytest.skip("the files that sd-scripts wrote are not on this machine")
@@ -75,7 +57,7 @@ def test_sd15_names_and_shapes_are_kohyas():
     ("family", "unet", "text", "unet_with_convolutions"),
     [("sd_v1", 192, 72, 278), ("sd_v2", 192, 138, 278), ("sdxl_base_v1-0", 722, 264, 788)],
 )
-def test_number_of_modules(family, unet, text, unet_with_convolutions):
+def test_number_of_modules(full_size, family, unet, text, unet_with_convolutions):
     base = full_size(family)
     names = list(ranks_for(base, 4, 1.0))
     assert sum(name.startswith("lora_unet_") for name in names) == unet
@@ -84,7 +66,7 @@ def test_number_of_modules(family, unet, text, unet_with_convolutions):
     assert sum(name.startswith("lora_unet_") for name in more) == unet_with_convolutions
 
 
-def test_sdxl_modules_have_the_original_names():
+def test_sdxl_modules_have_the_original_names(full_size):
     names = set(ranks_for(full_size("sdxl_base_v1-0"), 4, 1.0, conv_dim=2))
     assert {
         "lora_te1_text_model_encoder_layers_0_self_attn_k_proj",
@@ -226,12 +208,12 @@ def test_dropout_is_a_function_of_seed_step_part_and_module():
 
     def change(step, part=0, name="m", training=True):
         lora.train(training)
-        lora.step, lora.name = step, name
-        lora.part_of_thread.clear()
+        lora.draws.step, lora.draws.name = step, name
+        lora.draws.part_of_thread.clear()
         if part:
             import threading
 
-            lora.part_of_thread[threading.get_ident()] = part
+            lora.draws.part_of_thread[threading.get_ident()] = part
         return lora.add(target, (x,), zero).detach()
 
     assert torch.equal(change(5), change(5))
@@ -240,7 +222,7 @@ def test_dropout_is_a_function_of_seed_step_part_and_module():
     kept = lora._kept(torch.ones(1000, 64))
     assert kept.mean().item() == pytest.approx(0.75, abs=0.01)
     low = F.linear(x.double(), lora.lora_down.weight.double())
-    lora.step, lora.name = 5, "m"
+    lora.draws.step, lora.draws.name = 5, "m"
     expected = F.linear(low * lora._kept(torch.empty(500, 64)) / 0.75, lora.lora_up.weight.double())
     torch.testing.assert_close(change(5).double(), expected, rtol=1e-4, atol=1e-4)
     whole = F.linear(low, lora.lora_up.weight.double())

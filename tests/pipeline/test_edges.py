@@ -87,9 +87,8 @@ def test_every_param_that_a_stage_reads_is_declared(stage, short_run):
     traces = list((short_run.root / ".git" / "trace").glob(f"{stage}-*.json"))
     assert traces, f"no process of {stage} was traced"
     read = {key for trace in traces for key in json.loads(trace.read_text())}
-    free = {
-        key for key in read if key.startswith("paths.")
-    }  # templated into deps and outs, so part of the stage itself
+    # Paths are templated into deps and outs, so part of the stage itself; on `logs` no result depends.
+    free = {key for key in read if key.startswith(("paths.", "logs."))}
     declared = declared_params(stage)
     escaped = {key for key in read - free if key not in declared and key.split(".")[0] not in declared}
     assert not escaped, f"dvc.yaml: {stage} reads {sorted(escaped)} without declaring it"
@@ -113,7 +112,12 @@ def test_no_param_escapes_the_pipeline():
     for section in params:
         stages = [stage for stage in STAGES if section in declared_params(stage)]
         assert stages, section
-        assert section == "paths" or section in stages
+        assert section in ("paths", "logs") or section in stages
+
+
+def test_settings_of_the_logs_make_no_training_stale():
+    """They are read by `train` and change nothing that it writes: previews' tests hold the bytes to it."""
+    assert [stage for stage in STAGES if "logs" in declared_params(stage)] == ["validate", "report"]
 
 
 def test_a_key_that_the_pipeline_names_has_no_default():

@@ -13,6 +13,7 @@ from sprite_lora.bases.registry import chosen_code as chosen_family
 from sprite_lora.core import git
 from sprite_lora.core.code import code_hash
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import sha256
 from sprite_lora.core.header import read_header
 from sprite_lora.core.params import FILE, Paths, parse
 from sprite_lora.core.precision import name_of
@@ -51,7 +52,9 @@ def _params_file(path: Path, name: str) -> RunFacts:
     folder = path.parent / str(_paths(content).get("regularisation"))
     pictures = sum(1 for _ in folder.rglob("*.png")) if folder.is_dir() else 0
     captions, family_name = _captions_beside(path, content), _family(path.parent, content)
-    found = from_params(content, name, f"{path}", captions, family_name, pictures)
+    start = path.parent / str(_paths(content).get("network_weights"))
+    start_hash = sha256(start) if start.is_file() else None
+    found = from_params(content, name, f"{path}", captions, family_name, pictures, start_hash)
     if path != FILE:
         return found
     base = Path(found.base.name) if found.base.name else None

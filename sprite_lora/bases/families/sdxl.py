@@ -39,6 +39,7 @@ class SDXL(Family):
     text_width = 2048
 
     adapted = ((2_659_840, 722), (903_168, 264))
+    outer_modules = ()  # sd-scripts has them under the original names, which LyCORIS does not look for
     architecture = "stable-diffusion-xl-v1-base"
     ignored = MappingProxyType({"clip_skip": "SDXL reads the layer before the last in any case"})
 

@@ -174,6 +174,12 @@ RULES: dict[str, Rule] = {
         "paths.base: a whole diffusers folder or one .safetensors file; README tells how to get one",
         fixed=True,
     ),
+    "network-weights": Rule(
+        "error",
+        "LoRA to start from not usable",
+        "paths.network_weights: one .safetensors file of the ranks to train, or models/none",
+        fixed=True,
+    ),
     "regularisation": Rule(
         "error",
         "regularisation picture not usable",

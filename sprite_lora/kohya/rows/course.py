@@ -47,7 +47,9 @@ BESIDE: tuple[Flag, ...] = (
     kohya("cache_latents_to_disk", SPEED, False, "latents are kept as files; stale ones are reused", after="sdpa"),
     kohya("vae_batch_size", SPEED, 1, "pictures encoded at once"),
     kohya("lowram", SPEED, False, "loads to the GPU directly", metadata="ss_lowram"),
-    kohya("training_comment", NOT_COMPARED, None, metadata="ss_training_comment", after="save_state_every_n_steps"),
+    Flag("sample_every_n_epochs", NOT_COMPARED, None, section="logs", after="save_state_every_n_steps"),
+    Flag("sample_at_first", NOT_COMPARED, False, section="logs"),
+    kohya("training_comment", NOT_COMPARED, None, metadata="ss_training_comment"),
 )
 # fmt: on
 """Rows that are no key of `train`."""

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 from sprite_lora.core.params import Section
 from sprite_lora.kohya.backends import known
 from sprite_lora.kohya.flags import ARCHITECTURE, NOT_COMPARED, ON, Count, Flag, flag
+from sprite_lora.kohya.network_args import Module
 
 
 class Network(Section):
@@ -18,6 +19,11 @@ class Network(Section):
     output_name: str = flag(None, NOT_COMPARED, required=True,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", metadata="ss_output_name",
         comment="text; checkpoints are <output_name>-000001.safetensors ... <output_name>.safetensors (last)")
+    network_module: Module = flag("networks.lora", ARCHITECTURE, means=None, metadata="ss_network_module",
+        comment="networks.lora | lycoris.kohya", effect="another kind of adapter altogether")
+    network_args: tuple[str, ...] = flag((), ARCHITECTURE, means=None,
+        comment='list of "key=value" for lycoris.kohya, such as ["algo=lokr", "factor=8"]; ranks are the keys below',
+        effect="the adapter's own settings: its algorithm and which modules it adapts")
     network_dim: Count = flag(4, ARCHITECTURE, required=True, metadata="ss_network_dim",
         comment="int, rank of the LoRA matrices; more = more capacity, larger files",
         effect="rank: how much the LoRA can hold; weights and file grow with it")
@@ -25,7 +31,7 @@ class Network(Section):
         comment="float; the LoRA's effect is scaled by network_alpha / network_dim; 0 = network_dim",
         effect="the LoRA counts alpha/dim times: that ratio is what learning rates meet")
     conv_dim: Count | None = flag(None, ARCHITECTURE, required=True, off_at_zero=True,
-        comment="int | null; rank for 3x3 convolutions; null = they are not trained",
+        comment="int | null; rank for 3x3 convolutions; null = they are not trained (lycoris.kohya: network_dim)",
         effect="whether the U-Net's 3x3 convolutions are adapted too, and at which rank")
     conv_alpha: float | None = flag(None, ARCHITECTURE, needs=(("conv_dim", (ON,)),), ge=0, means=1.0,
         comment="float | null; alpha for 3x3 convolutions; null = 1", effect="as network_alpha, for the convolutions")
@@ -45,7 +51,8 @@ class Network(Section):
 
 # fmt: off
 BESIDE: tuple[Flag, ...] = (
-    Flag("network_module", ARCHITECTURE, None, "another kind of adapter altogether", metadata="ss_network_module"),
+    Flag("network_weights", ARCHITECTURE, None, "another LoRA to start from: what it has learned is there at the start",
+        section="paths", after="network_args"),
 )
 # fmt: on
 """Rows that are no key of `train`."""

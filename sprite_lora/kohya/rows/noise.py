@@ -62,6 +62,12 @@ class Noise(Section):
     network_dropout: Share | None = flag(None, NOISE, off_at_zero=True, metadata="ss_network_dropout",
         comment="float 0..1 | null; share of the rank's neurons dropped in each step",
         effect="drops the LoRA's neurons at random in training")
+    rank_dropout: Share | None = flag(None, NOISE, off_at_zero=True,
+        comment="float 0..1 | null; share of the ranks dropped for each picture in each step",
+        effect="drops whole ranks at random in training: none is relied on")
+    module_dropout: Share | None = flag(None, NOISE, off_at_zero=True,
+        comment="float 0..1 | null; share of the modules left out of each step",
+        effect="leaves whole modules out at random in training")
     prior_loss_weight: Rate = flag(1.0, NOISE, metadata="ss_prior_loss_weight", needs=(("num_reg_images", (ON,)),),
         comment="float; loss weight of regularisation pictures (paths.regularisation)",
         effect="weight of regularisation pictures")

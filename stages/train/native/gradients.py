@@ -13,7 +13,7 @@ from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.bases.text import Encoded
 from sprite_lora.core import machine
 from sprite_lora.kohya.train_params import Train
-from sprite_lora.lora.network import LoRANetwork
+from sprite_lora.lora.adapter import Network
 from stages.train.native.objective import picture_losses
 
 PICTURES_AT_ONCE = 2
@@ -49,7 +49,7 @@ class Model:
     """A base model with an applied LoRA, and how it is computed."""
 
     base: BaseModel
-    network: LoRANetwork
+    network: Network
     params: Train
     resolution: int
     trains_text: bool
@@ -123,14 +123,17 @@ def add_gradients(
     def compute(start: int) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         model.network.set_part(start)
         value = part_loss(model, batch, apart, slice(start, start + PICTURES_AT_ONCE))
-        return value.detach(), torch.autograd.grad(value * factor, wanted)
+        return value.detach(), torch.autograd.grad(value * factor, wanted, allow_unused=True)
 
     values, parts = zip(*pool.map(compute, range(0, len(batch.captions), PICTURES_AT_ONCE)), strict=True)
-    sums = [reduce(torch.add, of_parts) for of_parts in zip(*parts, strict=True)]
+    # module_dropout leaves a module out for the whole batch: it has no gradient then, in any part.
+    sums = [None if of_parts[0] is None else reduce(torch.add, of_parts) for of_parts in zip(*parts, strict=True)]
     for weight, total in zip(weights, sums, strict=False):
+        if total is None:
+            continue
         weight.grad = total if weight.grad is None else weight.grad + total
     if model.trains_text:
-        torch.autograd.backward(texts, sums[len(weights) :])
+        torch.autograd.backward(texts, [total for total in sums[len(weights) :] if total is not None])
     total_loss: torch.Tensor = reduce(torch.add, values)
     return total_loss
 

@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -11,10 +12,10 @@ from sprite_lora.kohya.arguments import keyword_arguments
 from sprite_lora.kohya.conflicts import Rates
 from sprite_lora.kohya.rows.optimisation import Optimizer
 from sprite_lora.kohya.train_params import Train
-from sprite_lora.lora.network import LoRAModule, LoRANetwork
+from sprite_lora.lora.adapter import Addition, Network
 
 
-def parameter_groups(network: LoRANetwork, params: Train) -> list[dict[str, Any]]:
+def parameter_groups(network: Network, params: Train) -> list[dict[str, Any]]:
     """Text encoders and U-Net, each with its rate; a rate of 0 leaves the part out (kohya `prepare_optimizer_params`).
 
     One text_encoder_lr holds for all text encoders, a list has one for each, in the order in which the U-Net reads them
@@ -31,7 +32,7 @@ def parameter_groups(network: LoRANetwork, params: Train) -> list[dict[str, Any]
     return groups
 
 
-def text_parts(network: LoRANetwork, rates: Rates) -> list[tuple[str, float, list[torch.nn.Parameter]]]:
+def text_parts(network: Network, rates: Rates) -> list[tuple[str, float, list[torch.nn.Parameter]]]:
     """Name, rate and weights of each part of the text encoders that has a rate of its own."""
     if not isinstance(rates, tuple):
         return [("textencoder", rates, network.text_weights())]
@@ -160,25 +161,6 @@ def rate_factor(
     return 0.0 if progress >= 1 else 0.5 * (1 + math.cos(math.pi * ((cycles * progress) % 1.0)))
 
 
-def change_of_weights(lora: LoRAModule) -> torch.Tensor:
-    """up * down * alpha / rank, as one matrix (out, in * kernel)."""
-    up, down = lora.lora_up.weight, lora.lora_down.weight
-    change: torch.Tensor = (up.flatten(1) @ down.flatten(1)) * lora.scale
-    return change
-
-
-@torch.no_grad()
-def scale_down(loras: list[LoRAModule], largest: float) -> int:
-    """Scale both matrices by sqrt(largest / norm) where the Frobenius norm of their change is over `largest`.
-
-    kohya's `apply_max_norm_regularization` (Max-Norm, after Srivastava et al. 2014). Returns how many were scaled.
-    """
-    scaled = 0
-    for lora in loras:
-        norm = change_of_weights(lora).norm()
-        if norm > largest:
-            root = (largest / norm).sqrt()
-            lora.lora_up.weight.mul_(root)
-            lora.lora_down.weight.mul_(root)
-            scaled += 1
-    return scaled
+def scale_down(loras: Iterable[Addition], largest: float) -> int:
+    """kohya's `scale_weight_norms`, after a step. Returns how many modules were scaled."""
+    return sum(lora.limit_norm(largest) for lora in loras)

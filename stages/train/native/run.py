@@ -12,8 +12,11 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.bases.schedule import noise_schedule
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.kohya.network_args import LYCORIS, lycoris_args
 from sprite_lora.kohya.train_params import Train
+from sprite_lora.lora.adapter import Network
 from sprite_lora.lora.checkpoints import saved_checkpoints
+from sprite_lora.lora.lycoris import LycorisNetwork, Ranks
 from sprite_lora.lora.network import LoRANetwork, ranks_for
 from stages.train.faults import Interruption, StopRequestedError, check_finite
 from stages.train.native import objective
@@ -75,7 +78,7 @@ class Run:
         self.drawn: dict[int, torch.Tensor] = {}
         """cache_latents: a picture's latent by the picture's `id`."""
         self.alphas, self.snr = noise_schedule(base.scheduler, params.zero_terminal_snr)
-        self.network = LoRANetwork(base, trained_ranks(base, params), params.seed, params.network_dropout or 0.0)
+        self.network = make_network(base, params)
         self.network.to(accelerator.device, weights_dtype(params)).train().requires_grad_(False)
         if params.full_fp16 and self.precision.scaler:
             allow_half_gradients(self.precision.scaler)
@@ -100,14 +103,14 @@ class Run:
 
     def parts(self) -> dict[str, Any]:
         """State dicts of all that a step changes."""
-        parts = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        parts = {"network": self.network.training_state(), "optimizer": self.optimizer.state_dict()}
         scaler = self.precision.scaler
         return {**parts, "scaler": scaler.state_dict()} if scaler else parts
 
     def restore(self, progress: Progress, parts: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self.progress = progress
-        self.network.load_state_dict(parts["network"])
+        self.network.load_training_state(parts["network"])
         self.optimizer.load_state_dict(parts["optimizer"])
         if self.precision.scaler:
             self.precision.scaler.load_state_dict(parts["scaler"])
@@ -198,6 +201,9 @@ class Run:
     def _change_weights(self, captions: list[str]) -> None:
         """Clip, check and step. fp16's scaler leaves a step out where a gradient overflowed, and the schedule waits."""
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        if self.accelerator.num_processes > 1:  # module_dropout leaves out others in each process
+            for weight in weights:
+                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         if self.accelerator.num_processes > 1:
             means = self._mean(torch.cat([gradient.flatten() for gradient in gradients]))
@@ -238,19 +244,23 @@ class Run:
         check_finite(what, value, self.progress.step + 1, captions, rate, self.params)
 
 
-def trained_ranks(base: BaseModel, params: Train) -> dict[str, tuple[int, float]]:
-    """Rank and alpha of all modules that the file will hold. Raises SpriteLoraError where base and params disagree."""
+def make_network(base: BaseModel, params: Train) -> Network:
+    """The network of `network_module`, at its start. Raises SpriteLoraError where base and params disagree."""
+    check_prediction(base, params)
+    module_dropout = params.module_dropout or 0.0
+    text_encoder, unet = not params.network_train_unet_only, not params.network_train_text_encoder_only
+    own = (params.network_dim, params.network_alpha, params.conv_dim, params.conv_alpha, text_encoder, unet)
+    if params.network_module == LYCORIS:
+        args = lycoris_args(params.network_args)
+        return LycorisNetwork.create(base, args, Ranks(*own), params.seed, module_dropout)
+    dropout, rank_dropout = params.network_dropout or 0.0, params.rank_dropout or 0.0
+    return LoRANetwork(base, ranks_for(base, *own), params.seed, dropout, rank_dropout, module_dropout)
+
+
+def check_prediction(base: BaseModel, params: Train) -> None:
+    """Raise SpriteLoraError where the base predicts the velocity and the params say otherwise."""
     if base.scheduler.get("prediction_type") == "v_prediction" and not params.v_parameterization:
         raise SpriteLoraError(
             "train.v_parameterization is false, but the base model predicts the velocity",
             "its scheduler_config.json says prediction_type v_prediction; set v_parameterization: true",
         )
-    return ranks_for(
-        base,
-        params.network_dim,
-        params.network_alpha,
-        params.conv_dim,
-        params.conv_alpha,
-        text_encoder=not params.network_train_unet_only,
-        unet=not params.network_train_text_encoder_only,
-    )

@@ -10,8 +10,10 @@ from typing import Any
 from tqdm import tqdm
 
 from sprite_lora.bases.base_model import load_base
+from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core import machine
-from sprite_lora.core.params import Paths
+from sprite_lora.core.logs_params import Logs
+from sprite_lora.core.params import Paths, load
 from sprite_lora.core.precision import torch_dtype
 from sprite_lora.core.record import versions
 from sprite_lora.dataset.manifest import Manifest
@@ -20,6 +22,7 @@ from sprite_lora.kohya.metadata import Training, file_metadata
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.file import write_lora
 from sprite_lora.lora.size import lora_bytes
+from sprite_lora.lora.start import start_file
 from stages.train import faults
 from stages.train.log import RunLog, StepLog
 from stages.train.native import needs
@@ -27,6 +30,7 @@ from stages.train.native.going_on import can_go_on, saved_metadata, take_over
 from stages.train.native.gradients import add_gradients, side_by_side
 from stages.train.native.inputs import make_plan, read_pictures
 from stages.train.native.optimizer import described
+from stages.train.native.previews import Previews
 from stages.train.native.run import Run
 from stages.train.record import checkpoint_names
 from stages.train.state import State
@@ -97,7 +101,9 @@ def train_on(
         if accelerator.device.type == "cuda":
             settle_determinism(run)
         steps = StepLog(paths.reports / "train", run.progress.rows) if chief else None
+        previews = make_previews(manifest.resolution, paths.logs / "train" / record["fingerprint"])
         try:
+            show(previews, run, interruption)
             for step in progress_bar(run, chief):
                 skipped = run.skipped
                 run.step(interruption)
@@ -106,6 +112,7 @@ def train_on(
                 if steps:
                     steps.add(step, run.progress.rows[-1])
                     save(run, state, metadata, record, step)
+                show(previews, run, interruption)
         except faults.StopRequestedError as stop:
             if chief:
                 state.save(run.progress, run.parts())
@@ -127,6 +134,9 @@ def prepare(
     base.vae.to("cpu")
     plan = make_plan(params, manifest, regular)
     run = Run(params, base, pictures, plan, manifest.resolution, accelerator, pool)
+    start = start_file(paths.network_weights)
+    if start is not None:
+        run.network.start_from(start)
     optimizer = described(run.optimizer, params)
     named = base.family.metadata(params.v_parameterization)
     training = Training(
@@ -153,6 +163,22 @@ def settle_determinism(run: Run) -> None:
         machine.deterministic(strict=False)
         print(f"two runs may differ in the last bits: {str(error).split('. ')[0]}", flush=True)
     run.optimizer.zero_grad(set_to_none=True)
+
+
+def make_previews(resolution: int, folder: Path) -> Previews | None:
+    """Pictures while it trains, if params.yaml asks for them."""
+    logs = load(Logs)
+    if logs.sample_every_n_epochs is None and not logs.sample_at_first:
+        return None
+    return Previews(logs, load(Sample), resolution, folder)
+
+
+def show(previews: Previews | None, run: Run, interruption: faults.Interruption) -> None:
+    """Draw pictures where they are wanted; only the main process does, and the others wait."""
+    if previews and previews.wanted(run):
+        if run.accelerator.is_main_process:
+            previews.draw(run, interruption)
+        run.accelerator.wait_for_everyone()
 
 
 def announce(run: Run, resumed: bool) -> None:
@@ -182,7 +208,7 @@ def save(run: Run, state: State, metadata: dict[str, str], record: dict[str, Any
     params, per_epoch = run.params, run.plan.steps_per_epoch
     if step in run.checkpoints:
         dtype = torch_dtype(params.file_precision)
-        tensors = {name: tensor.to(dtype) for name, tensor in run.network.state_dict().items()}
+        tensors = {name: tensor.to(dtype) for name, tensor in run.network.file_tensors().items()}
         path = state.epochs / run.checkpoints[step].name
         faults.check_disk(state.folder, sum(tensor.nbytes for tensor in tensors.values()), path.name)
         write_lora(path, tensors, {**metadata, **saved_metadata(record, run.checkpoints[step], per_epoch)})

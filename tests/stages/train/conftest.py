@@ -104,6 +104,24 @@ class Project:
         run_training(load(Train), load(Paths))
         return self.checkpoints()
 
+    def train_until(self, step, monkeypatch):
+        """Train, and be gone before that step (from 1)."""
+
+        class Killed(BaseException):
+            pass
+
+        plain = Run.step
+
+        def step_or_end(run, *arguments):
+            if run.progress.step + 1 == step:
+                raise Killed
+            plain(run, *arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Run, "step", step_or_end)
+            with pytest.raises(Killed):
+                self.train()
+
     def checkpoints(self):
         return {path.name: path.read_bytes() for path in sorted((self.root / "outputs/checkpoints").iterdir())}
 
@@ -138,7 +156,8 @@ def make_project(root, monkeypatch, base):
     (root / "models").symlink_to(ROOT / "models")
     (root / "regularisation").mkdir()
     paths = {**params["paths"], "base": str(base), "regularisation": "regularisation"}
-    content = {"paths": paths, "train": {**params["train"], **SHORT}}
+    sample = {**params["sample"], "steps": 2, "prompts": {"one": "pixel art, a lady", "two": "pixel art, a lad"}}
+    content = {"paths": paths, "train": {**params["train"], **SHORT}, "logs": params["logs"], "sample": sample}
     (root / "params.yaml").write_text(yaml.safe_dump(content))
     write_dataset(root / "outputs/dataset")
     monkeypatch.chdir(root)
