@@ -42,6 +42,9 @@ class Paths(Section):
     base: Path = Field(
         description="base model: a diffusers folder or one .safetensors file, local so that it is hashed"
     )
+    vae: Path = Field(
+        description="autoencoder in place of the base's: diffusers folder or .safetensors file; empty folder = own"
+    )
 
     dataset: ClassVar = Path("outputs/dataset")
     """What `package` writes."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from sprite_lora.bases.autoencoder import vae_hash
 from sprite_lora.bases.registry import chosen_code as chosen_family
 from sprite_lora.core.code import code_hash
 from sprite_lora.core.files import sha256_tree
@@ -26,6 +27,7 @@ def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any
             "sprites": manifest.sprites_sha256,
             "regularisation": sha256_tree(paths.regularisation),
             "base": base_hash(paths.base),
+            "vae": vae_hash(paths.vae),
             "code": code_hash("train", [*chosen_backend(params.backend), *chosen_family(paths.base)]),
             "versions": versions(),
         }

@@ -174,6 +174,12 @@ RULES: dict[str, Rule] = {
         "paths.base: a whole diffusers folder or one .safetensors file; README tells how to get one",
         fixed=True,
     ),
+    "vae": Rule(
+        "error",
+        "autoencoder not usable",
+        "paths.vae: a diffusers autoencoder's folder or a .safetensors file; models/none leaves the base's own",
+        fixed=True,
+    ),
     "regularisation": Rule(
         "error",
         "regularisation picture not usable",

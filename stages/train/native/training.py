@@ -8,6 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from sprite_lora.bases.autoencoder import external_vae
 from sprite_lora.bases.base_model import load_base
 from sprite_lora.core import machine
 from sprite_lora.core.params import Paths
@@ -101,7 +102,7 @@ def prepare(
     params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], accelerator: Any
 ) -> tuple[Run, dict[str, str]]:
     """Base model, pictures and network, ready for the first step, and the checkpoints' metadata."""
-    base = load_base(paths.base, torch_dtype(params.mixed_precision), accelerator.device)
+    base = load_base(paths.base, torch_dtype(params.mixed_precision), accelerator.device, paths.vae)
     pool = side_by_side(base, accelerator.device)
     regular = read_regularisation(paths.regularisation)
     pictures = read_pictures(base, manifest, paths.dataset, regular, params.prior_loss_weight, pool)
@@ -110,7 +111,8 @@ def prepare(
     run = Run(params, base, pictures, plan, manifest.resolution, accelerator, pool)
     optimizer = described(run.optimizer, params)
     named = base.family.metadata(params.v_parameterization)
-    training = Training(named, paths.base, optimizer, plan.batches_per_epoch, plan.steps, folders(regular))
+    vae = external_vae(paths.vae)
+    training = Training(named, paths.base, optimizer, plan.batches_per_epoch, plan.steps, folders(regular), vae)
     return run, file_metadata(params, manifest, record, training)
 
 

@@ -73,7 +73,9 @@ def project(tmp_path: Path) -> Project:
     made = Project(tmp_path)
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     prompt = caption("green", 1).replace("brown hair", "black hair")
-    made.edit(paths__base=str(ROOT / "models/nano"), sample__prompts={"one": prompt})
+    made.edit(
+        paths__base=str(ROOT / "models/nano"), paths__vae=str(ROOT / "models/none"), sample__prompts={"one": prompt}
+    )
     (tmp_path / "regularisation").mkdir()
     made.fill()
     return made

@@ -77,6 +77,12 @@ def pickled_base(project):
     project.edit(paths__base="model.ckpt")
 
 
+def no_autoencoder(project):
+    project.edit(paths__vae="vae")
+    (project.root / "vae").mkdir()
+    (project.root / "vae/readme.txt").touch()
+
+
 def half_base(project):
     (project.root / "base").mkdir()
     (project.root / "base/model_index.json").write_text("{}")
@@ -177,6 +183,7 @@ def no_folder(project):
         (prompt_without_trigger, "prompt-trigger", ['every caption "pixel art, 24x24"']),
         (long_negative_prompt, "prompt-truncated", ["negative_prompt", "75 are read"]),
         (buckets, "bucket", ["enable_bucket would resize and crop", "params.yaml:"]),
+        (no_autoencoder, "vae", ["paths.vae vae: a folder without config.json", "params.yaml:"]),
         (regular_of_another_size, "regularisation", ["1_person/a.png", "512x512", "192x192"]),
         (regular_beside_its_folder, "regularisation", ["regularisation/a.png", "<repeats>_<class>"]),
         (regular_broken, "regularisation", ["a.jpg", "cannot be read"]),
