@@ -32,9 +32,11 @@ class BaseModel(Parts):
         """`Family.encode` of these texts."""
         return self.family.encode(self, texts, max_token_length, clip_skip)
 
-    def predict(self, noisy: Tensor, timesteps: Tensor, encoded: Encoded, resolution: int) -> Tensor:
+    def predict(
+        self, noisy: Tensor, timesteps: Tensor, encoded: Encoded, resolution: int, sizes: Tensor | None = None
+    ) -> Tensor:
         """`Family.predict` with this model."""
-        return self.family.predict(self, noisy, timesteps, encoded, resolution)
+        return self.family.predict(self, noisy, timesteps, encoded, resolution, sizes)
 
     def to(self, device: torch.device) -> "BaseModel":
         """Move all parts. Returns itself."""

@@ -183,8 +183,11 @@ RULES: dict[str, Rule] = {
     "regularisation": Rule(
         "error",
         "regularisation picture not usable",
-        "they lie in paths.regularisation/<repeats>_<class>/, at package.resolution; an empty folder means none",
+        "they lie in paths.regularisation/<repeats>_<class>/; an empty folder means none",
         fixed=True,
+    ),
+    "regularisation-size": Rule(
+        "info", "regularisation picture of another size", "resizing blurs pixel art: save it at package.resolution"
     ),
     "disk": Rule("error", "not enough free disk", "free some, or save fewer epochs (train.save_every_n_epochs)"),
 }

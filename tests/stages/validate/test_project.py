@@ -184,7 +184,6 @@ def no_folder(project):
         (long_negative_prompt, "prompt-truncated", ["negative_prompt", "75 are read"]),
         (buckets, "bucket", ["enable_bucket would resize and crop", "params.yaml:"]),
         (no_autoencoder, "vae", ["paths.vae vae: a folder without config.json", "params.yaml:"]),
-        (regular_of_another_size, "regularisation", ["1_person/a.png", "512x512", "192x192"]),
         (regular_beside_its_folder, "regularisation", ["regularisation/a.png", "<repeats>_<class>"]),
         (regular_broken, "regularisation", ["a.jpg", "cannot be read"]),
         (unknown_section, "unknown-key", ["sampel", "params.yaml:"]),
@@ -260,6 +259,14 @@ def test_settings_that_do_not_fit_together(project):
     project.edit(train__shuffle_caption=False)
     project.validate()
     assert project.report()["findings"] == []
+
+
+def test_regularisation_picture_of_another_size_is_noted(project):
+    regular_of_another_size(project)
+    assert project.validate().returncode == 0
+    (case,) = project.report()["findings"]
+    assert (case["rule"], case["severity"]) == ("regularisation-size", "info")
+    assert "512x512 pixels; it is resized and cut to 192x192" in case["message"]
 
 
 def test_zero_terminal_snr_is_for_velocities(project):
