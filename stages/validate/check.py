@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sprite_lora.art.colour import parse_hex
+from sprite_lora.bases.autoencoder import vae_problem
 from sprite_lora.core.params import Paths
 from sprite_lora.dataset.checks.caption_rule import CheckSettings
 from sprite_lora.dataset.checks.captions import LENGTHS
@@ -51,6 +52,8 @@ def check(settings: Settings) -> Checked:
         return Checked([], [*found, Finding("not-checked", settings.place(), message)], Census(), {}, None)
     base_place = settings.place("paths", "base")
     tokenizer, unusable_base = check_base(paths.base, base_place)
+    if problem := vae_problem(paths.vae):
+        found.append(Finding("vae", settings.place("paths", "vae"), problem))
     limit = settings.value("train", "max_token_length")
     limit = limit if limit in LENGTHS else None
     found += unusable_base

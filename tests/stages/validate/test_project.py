@@ -77,6 +77,12 @@ def pickled_base(project):
     project.edit(paths__base="model.ckpt")
 
 
+def no_autoencoder(project):
+    project.edit(paths__vae="vae")
+    (project.root / "vae").mkdir()
+    (project.root / "vae/readme.txt").touch()
+
+
 def half_base(project):
     (project.root / "base").mkdir()
     (project.root / "base/model_index.json").write_text("{}")
@@ -177,7 +183,7 @@ def no_folder(project):
         (prompt_without_trigger, "prompt-trigger", ['every caption "pixel art, 24x24"']),
         (long_negative_prompt, "prompt-truncated", ["negative_prompt", "75 are read"]),
         (buckets, "bucket", ["enable_bucket would resize and crop", "params.yaml:"]),
-        (regular_of_another_size, "regularisation", ["1_person/a.png", "512x512", "192x192"]),
+        (no_autoencoder, "vae", ["paths.vae vae: a folder without config.json", "params.yaml:"]),
         (regular_beside_its_folder, "regularisation", ["regularisation/a.png", "<repeats>_<class>"]),
         (regular_broken, "regularisation", ["a.jpg", "cannot be read"]),
         (unknown_section, "unknown-key", ["sampel", "params.yaml:"]),
@@ -253,6 +259,14 @@ def test_settings_that_do_not_fit_together(project):
     project.edit(train__shuffle_caption=False)
     project.validate()
     assert project.report()["findings"] == []
+
+
+def test_regularisation_picture_of_another_size_is_noted(project):
+    regular_of_another_size(project)
+    assert project.validate().returncode == 0
+    (case,) = project.report()["findings"]
+    assert (case["rule"], case["severity"]) == ("regularisation-size", "info")
+    assert "512x512 pixels; it is resized and cut to 192x192" in case["message"]
 
 
 def test_zero_terminal_snr_is_for_velocities(project):
