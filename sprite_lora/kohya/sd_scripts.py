@@ -23,6 +23,8 @@ SCRIPT = "train_network.py"
 
 SDXL_SCRIPT = "sdxl_train_network.py"
 
+SDXL = "sdxl_base_v1-0"
+
 PLACE = "SPRITE_LORA_SD_SCRIPTS"
 """The environment variable that names the checkout's folder."""
 
@@ -179,6 +181,19 @@ def _wanted(argument: Argument, value: Any) -> str:
     if argument.name in FILES and not str(value).endswith(".safetensors"):
         return "a .safetensors file"
     return ""
+
+
+def script(family: str) -> str:
+    """The training script for a family of base models, by kohya's `ss_base_model_version`."""
+    return SDXL_SCRIPT if family == SDXL else SCRIPT
+
+
+def wrong_script(given: Mapping[str, Any], family: str) -> Iterator[str]:
+    """Flags that the script for this family does not have, a message each."""
+    for name, value in given.items():
+        only = ARGUMENTS[name].script
+        if value not in (None, False) and only and only != script(family):
+            yield f"kohya_args: `{name}` is a flag of {only}, for SDXL alone"
 
 
 def place() -> Path:

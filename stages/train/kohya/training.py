@@ -18,13 +18,13 @@ from sprite_lora.core.files import sha256
 from sprite_lora.core.params import Paths
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import read_regularisation
-from sprite_lora.kohya.sd_scripts import COMMITS, FILES
+from sprite_lora.kohya.sd_scripts import COMMITS, FILES, script
 from sprite_lora.kohya.steps import regularisation_uses, steps_per_epoch
 from sprite_lora.kohya.train_params import FLAGS, Train
 from sprite_lora.lora.size import lora_bytes, lora_parameters, lora_targets
 from stages.train import faults
 from stages.train.kohya import checkout
-from stages.train.kohya.command import Place, arguments, check_flags, flags, launch, script
+from stages.train.kohya.command import Place, arguments, check_flags, flags, launch
 from stages.train.kohya.events import Follower
 from stages.train.kohya.leftovers import Leftovers
 from stages.train.kohya.process import alone, environment, follow, last_lines
@@ -213,9 +213,9 @@ class Run:
 def inexact(given: Mapping[str, Any], processes: int) -> list[str]:
     """What a run that goes on does otherwise than an undisturbed one, in words.
 
-    Source: `train` of train_network.py, `set_current_epoch` and `shuffle_buckets` of library/train_util.py. The order of
-    pictures is a loader's, which switches to its epoch's order behind its first batch: loaders that are made anew for
-    each epoch all begin with the first epoch's, those that live on do so in a run that goes on alone.
+    Source: `train` of train_network.py, `set_current_epoch` and `shuffle_buckets` of library/train_util.py. A loader
+    switches to its epoch's order of pictures behind its first batch: loaders that are made anew for each epoch all
+    begin with the first epoch's, those that live on do so in a run that goes on alone.
     """
     live_on = given["max_data_loader_n_workers"] == 0 or "persistent_data_loader_workers" in given
     cases = [
