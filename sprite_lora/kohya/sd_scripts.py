@@ -59,6 +59,7 @@ _SECRET = "carries a secret; params.yaml is kept in Git and exchanged"
 _HUB = "nothing is fetched from a hub or uploaded to one; `dvc push` shares results"
 _FILES_BESIDE = "would write into outputs/dataset, which belongs to the stage `package`"
 _SAMPLES = "pictures are drawn by the stage `sample`"
+_SPLIT = "would take sprites out of the training; the epoch is chosen by its pictures"
 _STEPS = "checkpoints are those of train.save_every_n_epochs; the stages that follow count in epochs"
 
 REFUSED: dict[str, str] = {
@@ -104,15 +105,16 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys((name for name in ARGUMENTS if "huggingface" in name and "token" not in name), _HUB),
     **dict.fromkeys((name for name in ARGUMENTS if name.startswith(("log_", "logging_", "console_log"))), _LOGS),
     **dict.fromkeys((name for name in ARGUMENTS if name.startswith("sample_")), _SAMPLES),
+    **dict.fromkeys((name for name in ARGUMENTS if name.startswith("valid") or "_validation_" in name), _SPLIT),
 }
 """Flag to why it must not stand in `train.kohya_args`, or where it belongs."""
 
 MODULES: dict[str, tuple[str, ...]] = {
     "network_module": ("networks.lora", "lycoris.kohya"),
     "optimizer_type": (
-        "AdEMAMix8bit", "DAdaptAdaGrad", "DAdaptAdam", "DAdaptAdan", "DAdaptAdanIP", "DAdaptAdamPreprint", "DAdaptLion",
-        "DAdaptSGD", "DAdaptation", "Lion8bit", "PagedAdEMAMix8bit", "PagedAdamW", "PagedAdamW32bit", "PagedAdamW8bit",
-        "PagedLion8bit", "SGDNesterov", "SGDNesterov8bit", "AdamWScheduleFree", "RAdamScheduleFree", "SGDScheduleFree",
+        "DAdaptAdaGrad", "DAdaptAdam", "DAdaptAdan", "DAdaptAdanIP", "DAdaptAdamPreprint", "DAdaptLion", "DAdaptSGD",
+        "DAdaptation", "Lion8bit", "PagedAdamW", "PagedAdamW32bit", "PagedAdamW8bit", "PagedLion8bit", "SGDNesterov",
+        "SGDNesterov8bit", "AdamWScheduleFree", "RAdamScheduleFree", "SGDScheduleFree",
         "prodigyplus.ProdigyPlusScheduleFree", "pytorch_optimizer.CAME",
     ),
     "lr_scheduler": (
@@ -178,6 +180,8 @@ def _wanted(argument: Argument, value: Any) -> str:
         return f"one of {', '.join(map(str, allowed))}"
     if argument.many and str(value).startswith("--"):
         return "a value, no flag"
+    if argument.name == "network_args" and str(value).partition("=")[0] in ("conv_dim", "conv_alpha"):
+        return "another argument: train.conv_dim and train.conv_alpha hold these"
     if argument.name in FILES and not str(value).endswith(".safetensors"):
         return "a .safetensors file"
     return ""
