@@ -157,11 +157,17 @@ class Run:
         if interruption.number:
             self.leave(interruption.number)
         if code or not self.left.is_whole():
-            what = f"sd-scripts ended with exit code {code}" if code else "sd-scripts left no checkpoint of each epoch"
-            raise SpriteLoraError(
-                f"{what}; its last lines:\n{last_lines(self._log)}",
-                f"all that it said: {self._log}; finished epochs are kept, the same command goes on after them",
-            )
+            raise self.failure(code)
+
+    def failure(self, code: int) -> SpriteLoraError:
+        """What is said where sd-scripts failed."""
+        what = f"sd-scripts ended with exit code {code}" if code else "sd-scripts left no checkpoint of each epoch"
+        said = last_lines(self._log)
+        knobs = f"in order of effect: {'; '.join(faults.MEMORY_KNOBS)}\n     " if "out of memory" in said else ""
+        return SpriteLoraError(
+            f"{what}; its last lines:\n{said}",
+            f"{knobs}all that it said: {self._log}; finished epochs are kept, the same command goes on after them",
+        )
 
     def rows(self) -> list[dict[str, float]]:
         """Loss and rates of each done step."""
