@@ -23,7 +23,8 @@ def start_file(network_weights: Path) -> Path | None:
         return None
     if not network_weights.is_file():
         raise SpriteLoraError(
-            f"paths.network_weights {network_weights} does not exist", "none: an empty folder, models/network_weights"
+            f"paths.network_weights {network_weights} does not exist",
+            "for none: an empty folder, models/network_weights",
         )
     if network_weights.suffix != ".safetensors":
         raise SpriteLoraError(

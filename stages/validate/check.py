@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sprite_lora.art.colour import parse_hex
 from sprite_lora.bases.autoencoder import vae_problem
+from sprite_lora.bases.registry import family_of
 from sprite_lora.core.params import Paths
 from sprite_lora.dataset.checks.caption_rule import CheckSettings
 from sprite_lora.dataset.checks.captions import LENGTHS
@@ -17,6 +18,7 @@ from sprite_lora.dataset.checks.whole_set import CheckedSet, check_set
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.tokens import ClipTokenizer
 from sprite_lora.dataset.validate_params import Validate
+from sprite_lora.kohya.sd_scripts import wrong_script
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.base_check import check_base
 from sprite_lora.lora.size import lora_targets
@@ -78,8 +80,11 @@ def check(settings: Settings) -> Checked:
     found += checked.findings
     found += _check_prompts(settings, against, checked, tokenizer)
     plan, train = None, settings.section(Train)
-    if train and (problem := start_problem(paths.network_weights, train.network_dim, train.conv_dim)):
-        found.append(Finding("network-weights", settings.place("paths", "network_weights"), problem))
+    if train and (unfit := start_problem(paths.network_weights, train.network_dim, train.conv_dim)):
+        found.append(Finding("network-weights", settings.place("paths", "network_weights"), unfit))
+    if tokenizer and train:
+        messages = wrong_script(train.kohya_args, family_of(paths.base).name)
+        found += [settings.finding("bad-value", ("train", "kohya_args"), message) for message in messages]
     if tokenizer and train and regularisation is not None:
         repeats = [picture.repeats for picture in regularisation]
         plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)

@@ -110,6 +110,22 @@ def buckets(project):
     project.edit(train__enable_bucket=True)
 
 
+def misspelt_flag_of_kohya(project):
+    project.edit(train__backend="kohya", train__kohya_args={"los_type": "l1"})
+
+
+def secret_in_a_flag(project):
+    project.edit(train__backend="kohya", train__kohya_args={"wandb_api_key": "hf_0123456789"})
+
+
+def flag_of_kohya_for_native(project):
+    project.edit(train__kohya_args={"flip_aug": True})
+
+
+def flag_for_sdxl(project):
+    project.edit(train__backend="kohya", train__kohya_args={"cache_text_encoder_outputs": True})
+
+
 def regular_of_another_size(project):
     (project.root / "regularisation/1_person").mkdir()
     Image.new("RGB", (512, 512)).save(project.root / "regularisation/1_person/a.png")
@@ -173,6 +189,10 @@ def no_folder(project):
         (finer_art, "off-grid", ["data/lad_003.png", "2304 pixels differ"]),
         (unknown_key, "unknown-key", ["network_dimm", "did you mean `network_dim`", "params.yaml:"]),
         (bad_value, "bad-value", ["train.network_dim", "many", "params.yaml:"]),
+        (misspelt_flag_of_kohya, "bad-value", ["`los_type`", "did you mean `loss_type`", "params.yaml:"]),
+        (secret_in_a_flag, "bad-value", ["`wandb_api_key` is refused", "secret"]),
+        (flag_of_kohya_for_native, "bad-value", ["kohya_args is known to the backend kohya alone"]),
+        (flag_for_sdxl, "bad-value", ["`cache_text_encoder_outputs`", "for SDXL alone"]),
         (odd_resolution, "resolution", ["512", "24", "384 or 576"]),
         (off_the_latent_grid, "resolution", ["480", "20 pixels", "latent", "384 or 576"]),
         (no_base, "base", ["models/not-there"]),
