@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from sprite_lora.art.colour import parse_hex
 from sprite_lora.bases.autoencoder import vae_problem
+from sprite_lora.bases.registry import family_of
 from sprite_lora.core.params import Paths
 from sprite_lora.dataset.checks.caption_rule import CheckSettings
 from sprite_lora.dataset.checks.captions import LENGTHS
@@ -77,6 +79,8 @@ def check(settings: Settings) -> Checked:
     found += checked.findings
     found += _check_prompts(settings, against, checked, tokenizer)
     plan, train = None, settings.section(Train)
+    if tokenizer and train:
+        found += _check_rates(settings, train, paths.base)
     if tokenizer and train and regularisation is not None:
         repeats = [picture.repeats for picture in regularisation]
         plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)
@@ -84,6 +88,14 @@ def check(settings: Settings) -> Checked:
     return Checked(
         checked.pairs, found, checked.census, checked.corrections, against, checked.sprites, checked.captions, plan
     )
+
+
+def _check_rates(settings: Settings, train: Train, base: Path) -> Iterator[Finding]:
+    """Rates of text encoders against the base's."""
+    rates, encoders = train.text_encoder_lr, family_of(base).text_encoders
+    if isinstance(rates, tuple) and len(rates) != len(encoders):
+        message = f"text_encoder_lr has {len(rates)} rates, the base model has {len(encoders)} text encoders"
+        yield settings.finding("bad-value", ("train", "text_encoder_lr"), message)
 
 
 def _check_prompts(
