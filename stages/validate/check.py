@@ -79,12 +79,11 @@ def check(settings: Settings) -> Checked:
     found += checked.findings
     found += _check_prompts(settings, against, checked, tokenizer)
     plan, train = None, settings.section(Train)
-    if tokenizer and train:
-        found += _check_rates(settings, train, paths.base)
     if tokenizer and train and regularisation is not None:
         repeats = [picture.repeats for picture in regularisation]
         plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)
         found += check_disk(plan, paths.checkpoints)
+        found += _check_rates(settings, train, paths.base)
     return Checked(
         checked.pairs, found, checked.census, checked.corrections, against, checked.sprites, checked.captions, plan
     )
