@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from sprite_lora.art.colour import parse_hex
 from sprite_lora.bases.autoencoder import vae_problem
@@ -89,9 +90,18 @@ def check(settings: Settings) -> Checked:
         repeats = [picture.repeats for picture in regularisation]
         plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)
         found += check_disk(plan, paths.checkpoints)
+        found += _check_rates(settings, train, paths.base)
     return Checked(
         checked.pairs, found, checked.census, checked.corrections, against, checked.sprites, checked.captions, plan
     )
+
+
+def _check_rates(settings: Settings, train: Train, base: Path) -> Iterator[Finding]:
+    """Rates of text encoders against the base's."""
+    rates, encoders = train.text_encoder_lr, family_of(base).text_encoders
+    if isinstance(rates, tuple) and len(rates) != len(encoders):
+        message = f"text_encoder_lr has {len(rates)} rates, the base model has {len(encoders)} text encoders"
+        yield settings.finding("bad-value", ("train", "text_encoder_lr"), message)
 
 
 def _check_prompts(

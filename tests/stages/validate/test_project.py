@@ -83,6 +83,10 @@ def no_autoencoder(project):
     (project.root / "vae/readme.txt").touch()
 
 
+def rates_of_two_encoders(project):
+    project.edit(train__text_encoder_lr=[1e-4, 2e-5])
+
+
 def half_base(project):
     (project.root / "base").mkdir()
     (project.root / "base/model_index.json").write_text("{}")
@@ -203,6 +207,7 @@ def no_folder(project):
         (prompt_without_trigger, "prompt-trigger", ['every caption "pixel art, 24x24"']),
         (long_negative_prompt, "prompt-truncated", ["negative_prompt", "75 are read"]),
         (buckets, "bucket", ["enable_bucket would resize and crop", "params.yaml:"]),
+        (rates_of_two_encoders, "bad-value", ["text_encoder_lr has 2 rates, the base model has 1 text encoders"]),
         (no_autoencoder, "vae", ["paths.vae vae: a folder without config.json", "params.yaml:"]),
         (regular_beside_its_folder, "regularisation", ["regularisation/a.png", "<repeats>_<class>"]),
         (regular_broken, "regularisation", ["a.jpg", "cannot be read"]),
