@@ -44,6 +44,8 @@ def load_configuration(file: Path) -> Configuration:
 
 
 def _content(file: Path) -> dict[str, Any]:
+    if not file.is_file():  # a device or a pipe might never end
+        raise SpriteLoraError(f"{file} is no file")
     try:
         size = file.stat().st_size
         if size > LARGEST:

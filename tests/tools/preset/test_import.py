@@ -322,5 +322,9 @@ def test_files_that_are_no_text(preset, project, content):
     (project / "theirs").write_bytes(content)
     with pytest.raises(SpriteLoraError, match=r"no text in UTF-8|neither JSON nor TOML"):
         preset("import", "theirs")
-    with pytest.raises(SpriteLoraError, match="cannot be read: "):
-        preset("import", project)
+
+
+@pytest.mark.parametrize("place", [".", "nowhere.json", "/dev/zero"])
+def test_what_is_no_file(preset, place):
+    with pytest.raises(SpriteLoraError, match="is no file"):
+        preset("import", place)
