@@ -11,11 +11,12 @@ from sprite_lora.kohya.flags import NOT_COMPARED, SPEED
 from sprite_lora.kohya.train_params import FLAGS, Train
 from tools.preset.edit import Overlay, Setting, same, written
 from tools.preset.foreign import Configuration
-from tools.preset.places import DEPENDENTS, ELSEWHERE, OF_SD_SCRIPTS, SAME_HERE, SAMPLERS, USERS_OWN
+from tools.preset.places import ARGUMENTS, DEPENDENTS, ELSEWHERE, OF_SD_SCRIPTS, SAME_HERE, SAMPLERS, USERS_OWN
 from tools.preset.secrets import is_secret
 from tools.preset.values import allowed, numbers, plain, shown
 
 KOHYA_ARGS = "kohya_args"
+NETWORK = "network_module"
 
 
 @dataclass
@@ -60,6 +61,7 @@ def mapped(found: Configuration, content: dict[str, Any]) -> tuple[Overlay, list
         work.left_out.append(f"num_repeats: stands in the name of the pictures' folder there; {kept}")
     if found.whole:
         work.train = _defaults(work, backend) | work.train
+    _drop_conflicts(work, flags)
     overlay = {"package": work.package, "train": work.train, "sample": dict(_sampling(work, found.sampling))}
     return {section: _settings(section, values) for section, values in overlay.items() if values}, work.left_out
 
@@ -79,14 +81,15 @@ def _readable(work: _Import, flags: dict[str, Any]) -> Iterator[tuple[str, Any]]
 
 
 def _network_args(flags: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Arguments of networks.lora that have a key of their own here; the others stay together."""
-    arguments = flags.get("network_args", [])
-    if flags.get("network_module", "networks.lora") != "networks.lora" or not isinstance(arguments, list):
+    """Arguments of the network that have a key of their own here; the others stay together."""
+    arguments = flags.get("network_args")
+    if not isinstance(arguments, list):
         return
     pairs = [str(argument).partition("=") for argument in arguments]
+    pairs = [(ARGUMENTS.get(name, name), equals, value) for name, equals, value in pairs]
     keyed = {name: value for name, _, value in pairs if name in Train.model_fields}
     yield from keyed.items()
-    yield "network_args", [f"{name}={value}" for name, _, value in pairs if name not in keyed]
+    yield "network_args", [f"{name}{equals}{value}" for name, equals, value in pairs if name not in keyed]
 
 
 def _attention(flags: dict[str, Any]) -> dict[str, Any]:
@@ -179,11 +182,32 @@ def _drop_dependents(work: _Import, flags: dict[str, Any]) -> None:
     """Values that belong to another that was refused, such as the rates of an optimizer, are not taken either."""
     for head, dependents in DEPENDENTS.items():
         if head in work.refused:
-            for name in dependents & work.train.keys():
+            chosen = f" {shown(flags[head])}" if head in flags else ""
+            for name in sorted(dependents & work.train.keys()):
                 del work.train[name]
-                chosen = f" {shown(flags[head])}" if head in flags else ""
-                work.refuse(name, flags.get(name), f"belongs to {head}{chosen}")
+                if name in flags:
+                    work.refuse(name, flags[name], f"belongs to {head}{chosen}")
             work.refused |= dependents
+
+
+def _drop_conflicts(work: _Import, flags: dict[str, Any]) -> None:
+    """A network whose arguments are known but not allowed together, with all that belongs to it."""
+    conflict = _conflict(work, work.train)
+    if conflict and NETWORK in work.train:
+        group = {NETWORK, *DEPENDENTS[NETWORK]}
+        if work.train[NETWORK] == "networks.lora" and not _conflict(work, work.train | {"network_args": []}):
+            work.train["network_args"] = []
+            work.refuse("network_args", flags.get("network_args"), conflict)
+        elif not _conflict(work, {name: value for name, value in work.train.items() if name not in group}):
+            del work.train[NETWORK]
+            work.refuse(NETWORK, flags.get(NETWORK), conflict)
+            _drop_dependents(work, flags)
+
+
+def _conflict(work: _Import, train: dict[str, Any]) -> str:
+    """What is wrong with the section as it would be; empty where nothing is."""
+    problems = section_problems(Train, work.content["train"] | train)
+    return problems[0][1].rpartition("value error, ")[2] if problems else ""
 
 
 def _defaults(work: _Import, backend: str) -> dict[str, Any]:

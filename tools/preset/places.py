@@ -14,6 +14,9 @@ DEPENDENTS = {
 }  # fmt: skip
 """A key to those that depend on its value: 1.0 is a rate for Prodigy, and far too high for AdamW."""
 
+ARGUMENTS = {"dropout": "network_dropout", "use_cp": "use_tucker"}
+"""Other names that arguments of a network have (lycoris/kohya.py, `create_network`)."""
+
 SAMPLERS = {
     "ddim": "ddim",
     "euler": "euler",
