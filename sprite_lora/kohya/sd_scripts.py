@@ -60,11 +60,12 @@ _HUB = "nothing is fetched from a hub or uploaded to one; `dvc push` shares resu
 _FILES_BESIDE = "would write into outputs/dataset, which belongs to the stage `package`"
 _SAMPLES = "pictures are drawn by the stage `sample`"
 _SPLIT = "would take sprites out of the training; the epoch is chosen by its pictures"
-_STEPS = "checkpoints are those of train.save_every_n_epochs; the stages that follow count in epochs"
 
 REFUSED: dict[str, str] = {
     "pretrained_model_name_or_path": "is paths.base",
     "v2": "follows from paths.base",
+    "vae": "is paths.vae",
+    "network_weights": "is paths.network_weights",
     "train_data_dir": _DATASET,
     "reg_data_dir": "is paths.regularisation",
     "conditioning_data_dir": _DATASET,
@@ -87,10 +88,8 @@ REFUSED: dict[str, str] = {
     "cache_info": _FILES_BESIDE,
     "skip_cache_check": "there are no files of latents to check",
     "save_n_epoch_ratio": "is train.save_every_n_epochs",
-    "save_every_n_steps": _STEPS,
     "save_last_n_epochs": "would delete checkpoints",
     "save_last_n_steps": "would delete checkpoints",
-    "max_train_steps": "is train.max_train_epochs",
     "metadata_thumbnail": "copies any file into the checkpoints",
     "wandb_api_key": _SECRET,
     "huggingface_token": _SECRET,
@@ -130,7 +129,7 @@ MODULES: dict[str, tuple[str, ...]] = {
 Beside the values that a key of `train` knows.
 """
 
-FILES = ("base_weights", "network_weights", "vae")
+FILES = ("base_weights",)
 """Flags that name files: .safetensors alone, since sd-scripts unpickles others. Their hashes go into the record."""
 
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -8,6 +8,7 @@ REQUIRED = {
     "network_train_text_encoder_only": False, "v_parameterization": False, "clip_skip": None, "train_batch_size": 1,
     "gradient_accumulation_steps": 1, "num_processes": 1, "mixed_precision": "no", "save_precision": None,
     "max_token_length": 75, "seed": 1, "max_train_epochs": 1, "save_every_n_epochs": 1, "save_state_every_n_steps": 1,
+    "max_train_steps": None, "save_every_n_steps": None, "zero_terminal_snr": False,
 }  # fmt: skip
 
 
