@@ -37,7 +37,7 @@ def said(file, given, backend="kohya"):
     "given",
     [
         {},
-        {"validation_split": 0.2, "flip_aug": True, "vae_batch_size": 4},
+        {"token_warmup_step": 0.2, "flip_aug": True, "vae_batch_size": 4},
         {"zero_stage": 1, "max_data_loader_n_workers": 2},
         {"optimizer_type": "DAdaptAdam"},
         {"lr_scheduler": "inverse_sqrt", "lr_decay_steps": "10%"},
@@ -76,12 +76,11 @@ def test_flags_that_are_accepted(file, given):
         ({"network_weights": "w.safetensors"}, "is paths.network_weights"),
         ({"flip_aug": "yes"}, "true or false"),
         ({"vae_batch_size": 1.5}, "a whole number"),
-        ({"validation_split": "much"}, "a number"),
-        ({"validation_split": True}, "a number"),
+        ({"token_warmup_step": "much"}, "a number"),
+        ({"token_warmup_step": True}, "a number"),
         ({"zero_stage": 4}, "one of 0, 1, 2, 3"),
         ({"zero_stage": [1]}, "takes one value"),
         ({"base_weights": ["--output_dir=/"]}, "a value, no flag"),
-        ({"network_args": ["conv_dim=4"]}, "train.conv_dim and train.conv_alpha hold these"),
         ({"validation_split": 0.1}, "would take sprites out of the training"),
     ],
 )
