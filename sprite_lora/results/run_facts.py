@@ -19,7 +19,7 @@ AFTER = ("validate", "score", "select", "finish", "report")
 """Sections of params.yaml that come in after or before training and sampling."""
 
 
-NO_VAE = "none"
+NO_VAE = "no_vae"
 """Name of the empty folder that stands in `paths.vae` for the base's own autoencoder."""
 
 CODE = "trainer's code"
