@@ -113,6 +113,7 @@ def test_files_of_the_project_are_valid(preset):
         ),
         ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["power=2"]}, "polynomial takes lr_end alone"),
         ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["lr_end"]}, "'lr_end' is not key=value"),
+        ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["lr_end='x'"]}, "lr_end must be a number"),
         ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["lr_end=1.0"]}, "it must be lower"),
         ({"lr_scheduler": "cosine_with_min_lr"}, "needs lr_scheduler_min_lr_ratio"),
         (
