@@ -41,6 +41,7 @@ from stages.train.native.run import Picture, Run
 from stages.train.native.training import make_accelerator
 
 ROOT = Path(__file__).resolve().parents[1]
+SIDE = "latents' side, 8 pixels each; at 8 two modules' gradients are 0, and exactly so with plain attention alone"
 GRADIENT, LOSS, UPDATE = 1e-4, 1e-3, 0.98
 """Bounds: relative L2 of a module's gradient, difference of a loss, cosine of what training changed in a module."""
 
@@ -269,7 +270,7 @@ def main() -> None:
     parser.add_argument("--python", type=Path, required=True, help="of sd-scripts' environment")
     parser.add_argument("--base", type=Path, help="an SD1.5-size diffusers folder; of random weights when not given")
     parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--side", type=int, default=8, help="latents' side; 8 times as many pixels")
+    parser.add_argument("--side", type=int, default=8, help=SIDE)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="new folder for all files; a temporary one when not given")
     parser.add_argument("--train", nargs="*", default=[], metavar="KEY=VALUE", help="flags for both sides")
