@@ -64,6 +64,7 @@ REFUSED: dict[str, str] = {
     "v2": "follows from paths.base",
     "train_data_dir": _DATASET,
     "reg_data_dir": "is paths.regularisation",
+    "network_weights": "is paths.network_weights",
     "conditioning_data_dir": _DATASET,
     "in_json": _DATASET,
     "dataset_config": f"{_DATASET}; no second file of settings",
@@ -126,7 +127,7 @@ MODULES: dict[str, tuple[str, ...]] = {
 Beside the values that a key of `train` knows.
 """
 
-FILES = ("base_weights", "network_weights", "vae")
+FILES = ("base_weights", "vae")
 """Flags that name files: .safetensors alone, since sd-scripts unpickles others. Their hashes go into the record."""
 
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -38,7 +38,6 @@ def said(file, given, backend="kohya"):
     [
         {},
         {"loss_type": "huber", "huber_c": 0.2, "flip_aug": True, "vae_batch_size": 4},
-        {"network_module": "lycoris.kohya", "network_args": ["algo=lokr", "factor=8"]},
         {"optimizer_type": "DAdaptAdam"},
         {"lr_scheduler": "polynomial", "lr_scheduler_power": 2, "lr_decay_steps": "10%"},
         {"base_weights": ["a.safetensors"], "base_weights_multiplier": [-0.5]},
@@ -68,7 +67,8 @@ def test_flags_that_are_accepted(file, given):
         ({"save_last_n_epochs": 1}, "would delete checkpoints"),
         ({"log_with": "wandb"}, "logs by itself"),
         ({"metadata_thumbnail": "/etc/passwd"}, "copies any file"),
-        ({"network_module": "os"}, "must be one of networks.lora, lycoris.kohya"),
+        ({"network_module": "os"}, "`network_module` has a key of its own, train.network_module"),
+        ({"network_weights": "a.safetensors"}, "is paths.network_weights"),
         ({"optimizer_type": "evil.module.Optimizer"}, "it must be one of"),
         ({"lr_scheduler_type": "evil.module.Schedule"}, "it must be one of"),
         ({"vae": "weights.ckpt"}, "a .safetensors file"),

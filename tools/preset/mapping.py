@@ -8,6 +8,7 @@ from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core.params import section_problems
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.kohya.flags import NOT_COMPARED, SPEED
+from sprite_lora.kohya.network_args import MODULES
 from sprite_lora.kohya.train_params import FLAGS, Train
 from tools.preset.edit import Overlay, Setting, same, written
 from tools.preset.foreign import Configuration
@@ -76,9 +77,9 @@ def _readable(work: _Import, flags: dict[str, Any]) -> Iterator[tuple[str, Any]]
 
 
 def _network_args(flags: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Arguments of networks.lora that have a key of their own here; the others stay together."""
+    """Arguments of a network that have a key of their own here; the others stay together."""
     arguments = flags.get("network_args", [])
-    if flags.get("network_module", "networks.lora") != "networks.lora" or not isinstance(arguments, list):
+    if flags.get("network_module", "networks.lora") not in MODULES or not isinstance(arguments, list):
         return
     pairs = [str(argument).partition("=") for argument in arguments]
     keyed = {name: value for name, _, value in pairs if name in Train.model_fields}

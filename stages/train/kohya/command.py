@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.kohya.metadata import OWN
+from sprite_lora.kohya.network_args import LORA
 from sprite_lora.kohya.sd_scripts import ARGUMENTS, SCRIPT, SDXL_SCRIPT, Argument
 from sprite_lora.kohya.train_params import FLAGS, Train
 from sprite_lora.lora.checkpoints import counts_steps
@@ -16,7 +18,7 @@ from sprite_lora.lora.checkpoints import counts_steps
 LOADERS = 1
 """`max_data_loader_n_workers`: sd-scripts cuts its own 8 to the machine's cores, and pictures' order hangs on it."""
 
-NOT_A_FLAG = ("num_processes", "conv_dim", "conv_alpha")
+NOT_A_FLAG = ("num_processes", "conv_dim", "conv_alpha", "rank_dropout", "module_dropout")
 """Keys that sd-scripts takes another way: as options of accelerate, as arguments of the network."""
 
 SDXL = "sdxl_base_v1-0"
@@ -34,6 +36,8 @@ class Place:
     """Pixels."""
     regularisation: Path | None
     """None where there are no such pictures."""
+    network_weights: Path | None
+    """None where training starts anew."""
     output: Path
     tokenizers: Path
     logs: Path
@@ -47,12 +51,13 @@ def script(family: str) -> str:
 def flags(params: Train, place: Place) -> dict[str, Any]:
     """Every flag with its value; True for a switch, a list for several values."""
     given = {**_of_params(params), **{name: value for name, value in params.kohya_args.items() if value is not None}}
-    given["network_args"] = [*_convolutions(params), *(given.get("network_args") or ())]
+    given["network_args"] = [*_network_args(params), *params.network_args]
     owned = {
         "pretrained_model_name_or_path": place.base,
         "v2": place.family == "sd_v2",
         "train_data_dir": place.dataset,
         "reg_data_dir": place.regularisation,
+        "network_weights": place.network_weights,
         "resolution": f"{place.resolution},{place.resolution}",
         "caption_extension": ".txt",
         "output_dir": place.output,
@@ -63,7 +68,7 @@ def flags(params: Train, place: Place) -> dict[str, Any]:
         "log_with": "tensorboard",
         "tokenizer_cache_dir": place.tokenizers,
     }
-    defaults = {"network_module": "networks.lora", "max_data_loader_n_workers": LOADERS}
+    defaults = {"max_data_loader_n_workers": LOADERS}
     everything = {**defaults, **given, **owned}
     return {name: value for name, value in everything.items() if not _is_absent(value)}
 
@@ -87,10 +92,12 @@ def _of_params(params: Train) -> dict[str, Any]:
     return values
 
 
-def _convolutions(params: Train) -> list[str]:
-    if params.conv_dim is None:
-        return []
-    return [f"conv_dim={params.conv_dim}", f"conv_alpha={1.0 if params.conv_alpha is None else params.conv_alpha}"]
+def _network_args(params: Train) -> list[str]:
+    """Keys of `train` that sd-scripts takes as arguments of the network. LyCORIS gives a conv_alpha its own default."""
+    values: dict[str, Any] = params.model_dump(include=set(OWN))
+    if params.conv_dim is not None and params.conv_alpha is None and params.network_module == LORA:
+        values["conv_alpha"] = 1.0
+    return [f"{name}={values[name]}" for name in OWN if values[name] is not None]
 
 
 def arguments(given: Mapping[str, Any]) -> list[str]:

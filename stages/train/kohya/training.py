@@ -22,6 +22,7 @@ from sprite_lora.kohya.sd_scripts import COMMITS, FILES
 from sprite_lora.kohya.train_params import FLAGS, Train
 from sprite_lora.lora.checkpoints import counts_steps, epoch_of, run_steps
 from sprite_lora.lora.size import lora_bytes, lora_parameters, lora_targets
+from sprite_lora.lora.start import start_file
 from stages.train import faults
 from stages.train.kohya import checkout
 from stages.train.kohya.command import Place, arguments, check_flags, flags, launch, script
@@ -106,6 +107,7 @@ class Run:
             family=family_of(paths.base).name,
             dataset=paths.dataset.absolute(),
             resolution=manifest.resolution,
+            network_weights=start.absolute() if (start := start_file(paths.network_weights)) else None,
             regularisation=paths.regularisation.absolute() if regular else None,
             output=self.left.output.absolute(),
             tokenizers=self.left.tokenizers.absolute(),

@@ -73,7 +73,8 @@ def of_history(name, **more):
 def place(tmp_path, family="sdxl_base_v1-0", resolution=1024):
     return Place(
         base=tmp_path / "base", family=family, dataset=tmp_path / "dataset", resolution=resolution,
-        regularisation=None, output=tmp_path / "output", tokenizers=tmp_path / "tokenizers", logs=tmp_path / "logs",
+        regularisation=None, network_weights=None,
+        output=tmp_path / "output", tokenizers=tmp_path / "tokenizers", logs=tmp_path / "logs",
     )  # fmt: skip
 
 
@@ -129,12 +130,12 @@ def test_the_notes_hold_these_commands():
 def test_what_differs_from_flag_to_flag(tmp_path):
     params, _ = of_history(
         "sdxl_current", conv_dim=8, conv_alpha=4.0, unet_lr=0.0, lr_warmup_steps=5.0, optimizer_args=["weight_decay=0"],
-        kohya_args={"network_args": ["algo=lokr"], "network_module": "lycoris.kohya", "flip_aug": False,
-                    "loss_type": "huber", "lr_scheduler": "polynomial", "max_timestep": None},
+        network_args=["algo=lokr"], network_module="lycoris.kohya", rank_dropout=0.1,
+        kohya_args={"flip_aug": False, "loss_type": "huber", "lr_scheduler": "polynomial", "max_timestep": None},
     )  # fmt: skip
     listed = arguments(flags(params, place(tmp_path, "sd_v2")))
     at = listed.index("--network_args")
-    assert listed[at : at + 4] == ["--network_args", "conv_dim=8", "conv_alpha=4.0", "algo=lokr"]
+    assert listed[at : at + 5] == ["--network_args", "conv_dim=8", "conv_alpha=4.0", "rank_dropout=0.1", "algo=lokr"]
     assert {"--v2", "--unet_lr=0.0", "--lr_warmup_steps=5", "--loss_type=huber", "--lr_scheduler=polynomial"} <= {
         *listed
     }
