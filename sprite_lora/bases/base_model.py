@@ -1,11 +1,12 @@
 """The base model: from a diffusers folder or one .safetensors file, never from a hub, never from a pickle."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from sprite_lora.bases.autoencoder import external_vae, load_vae
 from sprite_lora.bases.family import Family
 from sprite_lora.bases.parts import Parts
 from sprite_lora.bases.registry import family_of
@@ -31,9 +32,11 @@ class BaseModel(Parts):
         """`Family.encode` of these texts."""
         return self.family.encode(self, texts, max_token_length, clip_skip)
 
-    def predict(self, noisy: Tensor, timesteps: Tensor, encoded: Encoded, resolution: int) -> Tensor:
+    def predict(
+        self, noisy: Tensor, timesteps: Tensor, encoded: Encoded, resolution: int, sizes: Tensor | None = None
+    ) -> Tensor:
         """`Family.predict` with this model."""
-        return self.family.predict(self, noisy, timesteps, encoded, resolution)
+        return self.family.predict(self, noisy, timesteps, encoded, resolution, sizes)
 
     def to(self, device: torch.device) -> "BaseModel":
         """Move all parts. Returns itself."""
@@ -42,14 +45,21 @@ class BaseModel(Parts):
         return self
 
 
-def load_base(path: Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> BaseModel:
+def load_base(
+    path: Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", vae: Path | None = None
+) -> BaseModel:
     """Load a base model for inference or LoRA training: no gradients, evaluation mode.
+
+    `vae`: `paths.vae`, an autoencoder in the place of the base's own; None or an empty folder leaves that.
 
     `path` is a diffusers folder (unet/, vae/, text_encoder/, tokenizer/, scheduler/) or one .safetensors file in the
     original Stable Diffusion layout. Raises SpriteLoraError for anything else, pickled weights among it.
     """
     family = family_of(path)
     parts = family.load_folder(path, dtype) if path.is_dir() else family.load_file(path, dtype)
+    external = external_vae(vae) if vae else None
+    if external:
+        parts = replace(parts, vae=load_vae(external, parts.vae))
     base = BaseModel(**vars(parts), family=family)
     for part in (*base.text_encoders, base.unet, base.vae):
         part.requires_grad_(False)

@@ -160,19 +160,35 @@ class Family:
         return Encoded(join(states, len(texts)), None)
 
     def predict(
-        self, base: "Parts", noisy: "torch.Tensor", timesteps: "torch.Tensor", encoded: Encoded, resolution: int
+        self,
+        base: "Parts",
+        noisy: "torch.Tensor",
+        timesteps: "torch.Tensor",
+        encoded: Encoded,
+        resolution: int,
+        sizes: "torch.Tensor | None" = None,
     ) -> "torch.Tensor":
         """The U-Net's prediction (B, C, h, w), in its dtype, for training and for drawing.
 
         `noisy`: (B, C, h, w). `timesteps`: one, or (B). `encoded`: B texts. `resolution`: side of the pictures, pixels.
+        `sizes`: (B, 6), of each picture original height and width, top and left of the cut, target height and width,
+        which SDXL reads; None: all are whole and of `resolution`.
         """
+        import torch
+
         noisy = noisy.to(base.unet.dtype)
-        added = self.added_conditions(encoded, noisy, resolution)
+        if sizes is None:
+            whole = torch.tensor([[resolution, resolution, 0, 0, resolution, resolution]], device=noisy.device)
+            sizes = whole.expand(len(noisy), -1)
+        added = self.added_conditions(encoded, noisy, sizes)
         predicted: torch.Tensor = base.unet(
             noisy, timesteps, encoder_hidden_states=encoded.states.to(noisy), added_cond_kwargs=added
         ).sample
         return predicted
 
-    def added_conditions(self, encoded: Encoded, noisy: "torch.Tensor", resolution: int) -> dict[str, Any] | None:
-        """What the U-Net reads beside the text's states, as diffusers' `added_cond_kwargs`; None for nothing."""
+    def added_conditions(self, encoded: Encoded, noisy: "torch.Tensor", sizes: "torch.Tensor") -> dict[str, Any] | None:
+        """What the U-Net reads beside the text's states, as diffusers' `added_cond_kwargs`; None for nothing.
+
+        `sizes`: as `predict` has them.
+        """
         return None

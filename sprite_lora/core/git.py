@@ -104,7 +104,7 @@ def is_clean(folder: Path, but: Sequence[str] = ()) -> bool | None:
 
 
 def difference(folder: Path) -> bytes | None:
-    """The diff of a work tree against its last commit, in bytes: none where nothing differs."""
+    """The diff of a work tree against its last commit, empty where nothing differs; None where Git cannot say."""
     return _git(folder, "diff", "--no-ext-diff", "--no-textconv", "--binary", "--no-color", "HEAD")
 
 

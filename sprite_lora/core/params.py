@@ -44,8 +44,10 @@ class Paths(Section):
     base: Path = Field(
         description="base model: a diffusers folder or one .safetensors file, local so that it is hashed"
     )
+    vae: Path = Field(
+        description="autoencoder in place of the base's: diffusers folder or .safetensors file; empty folder = own"
+    )
     network_weights: Path = Field(description="LoRA, one .safetensors file, to start from; an empty folder = none")
-
     caches: Path = Field(
         default=Path("state/caches"),
         description="where sd-scripts' libraries cache (HF_HOME, TORCH_HOME, Triton), on a disk with room",

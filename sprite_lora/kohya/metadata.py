@@ -83,6 +83,8 @@ def flags(metadata: Mapping[str, str]) -> dict[str, Any]:
         found["network_args"] = read_back(arguments_json)
     elif "ss_network_module" in metadata:
         found.update(conv_dim=None, conv_alpha=None, network_args=None)
+    if "ss_network_module" in metadata:
+        found.setdefault("vae", None)  # sd-scripts writes ss_vae_name only where --vae is given
     found.update(_of_datasets(metadata))
     return found
 
@@ -149,6 +151,8 @@ class Training:
     steps: int
     regularisation: dict[str, dict[str, int]]
     """kohya's `ss_reg_dataset_dirs`."""
+    vae: Path | None = None
+    """An autoencoder in the place of the base's own."""
 
 
 def file_metadata(params: Train, manifest: Manifest, record: dict[str, Any], training: Training) -> dict[str, str]:
@@ -160,7 +164,7 @@ def file_metadata(params: Train, manifest: Manifest, record: dict[str, Any], tra
         **NO_CLOCK,
         **NO_BUCKETS,
         **NO_CHECKOUT,
-        **_model(params, manifest, training, record["base"]),
+        **_model(params, manifest, training, record),
         "ss_session_id": str(int(record["fingerprint"][:8], 16)),
         "ss_num_train_images": str(len(manifest.items) * manifest.num_repeats),
         "ss_num_reg_images": str(sum(folder["n_repeats"] * folder["img_count"] for folder in regular.values())),
@@ -208,18 +212,25 @@ def _flag_values(params: Train) -> dict[str, str]:
     return {row.metadata: str(values[name]) for name, row in FLAGS.items() if row.metadata and row.written}
 
 
-def _model(params: Train, manifest: Manifest, training: Training, base_sha256: str) -> dict[str, str]:
+def _model(params: Train, manifest: Manifest, training: Training, record: dict[str, Any]) -> dict[str, str]:
     base = training.base
     keys = {
         **training.base_keys,
         "ss_sd_model_name": base.name,
         "ss_sd_model_hash": short_hash(base),
-        "ss_new_sd_model_hash": base_sha256 if base.is_file() else "IsADirectory",
+        "ss_new_sd_model_hash": record["base"] if base.is_file() else "IsADirectory",
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.title": params.output_name,
         "modelspec.resolution": f"{manifest.resolution}x{manifest.resolution}",
         "modelspec.prediction_type": "v" if params.v_parameterization else "epsilon",
     }
+    if training.vae is not None:
+        keys["ss_vae_name"] = training.vae.name
+        keys["ss_vae_hash"] = short_hash(training.vae)
+        keys["ss_new_vae_hash"] = record["vae"] if training.vae.is_file() else "IsADirectory"
+    if params.min_timestep is not None or params.max_timestep is not None:
+        last = 1000 if params.max_timestep is None else params.max_timestep
+        keys["modelspec.timestep_range"] = f"{params.min_timestep or 0},{last}"
     if params.clip_skip is not None:
         keys["modelspec.encoder_layer"] = str(params.clip_skip)
     return keys

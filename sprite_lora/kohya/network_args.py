@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 LORA, LYCORIS = "networks.lora", "lycoris.kohya"
-MODULES = (LORA, LYCORIS)
 Module = Literal["networks.lora", "lycoris.kohya"]
 
 ALGORITHMS = ("lora", "locon", "loha", "lokr")

@@ -23,6 +23,8 @@ SCRIPT = "train_network.py"
 
 SDXL_SCRIPT = "sdxl_train_network.py"
 
+SDXL = "sdxl_base_v1-0"
+
 PLACE = "SPRITE_LORA_SD_SCRIPTS"
 """The environment variable that names the checkout's folder."""
 
@@ -57,6 +59,7 @@ _SECRET = "carries a secret; params.yaml is kept in Git and exchanged"
 _HUB = "nothing is fetched from a hub or uploaded to one; `dvc push` shares results"
 _FILES_BESIDE = "would write into outputs/dataset, which belongs to the stage `package`"
 _SAMPLES = "pictures are drawn by the stage `sample`"
+_SPLIT = "would take sprites out of the training; the epoch is chosen by its pictures"
 _STEPS = "checkpoints are those of train.save_every_n_epochs; the stages that follow count in epochs"
 
 REFUSED: dict[str, str] = {
@@ -103,15 +106,15 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys((name for name in ARGUMENTS if "huggingface" in name and "token" not in name), _HUB),
     **dict.fromkeys((name for name in ARGUMENTS if name.startswith(("log_", "logging_", "console_log"))), _LOGS),
     **dict.fromkeys((name for name in ARGUMENTS if name.startswith("sample_")), _SAMPLES),
+    **dict.fromkeys((name for name in ARGUMENTS if name.startswith("valid") or "_validation_" in name), _SPLIT),
 }
 """Flag to why it must not stand in `train.kohya_args`, or where it belongs."""
 
 MODULES: dict[str, tuple[str, ...]] = {
-    "network_module": ("networks.lora", "lycoris.kohya"),
     "optimizer_type": (
-        "AdEMAMix8bit", "DAdaptAdaGrad", "DAdaptAdam", "DAdaptAdan", "DAdaptAdanIP", "DAdaptAdamPreprint", "DAdaptLion",
-        "DAdaptSGD", "DAdaptation", "Lion8bit", "PagedAdEMAMix8bit", "PagedAdamW", "PagedAdamW32bit", "PagedAdamW8bit",
-        "PagedLion8bit", "SGDNesterov", "SGDNesterov8bit", "AdamWScheduleFree", "RAdamScheduleFree", "SGDScheduleFree",
+        "DAdaptAdaGrad", "DAdaptAdam", "DAdaptAdan", "DAdaptAdanIP", "DAdaptAdamPreprint", "DAdaptLion", "DAdaptSGD",
+        "DAdaptation", "Lion8bit", "PagedAdamW", "PagedAdamW32bit", "PagedAdamW8bit", "PagedLion8bit", "SGDNesterov",
+        "SGDNesterov8bit", "AdamWScheduleFree", "RAdamScheduleFree", "SGDScheduleFree",
         "prodigyplus.ProdigyPlusScheduleFree", "pytorch_optimizer.CAME",
     ),
     "lr_scheduler": (
@@ -180,6 +183,19 @@ def _wanted(argument: Argument, value: Any) -> str:
     if argument.name in FILES and not str(value).endswith(".safetensors"):
         return "a .safetensors file"
     return ""
+
+
+def script(family: str) -> str:
+    """The training script for a family of base models, by kohya's `ss_base_model_version`."""
+    return SDXL_SCRIPT if family == SDXL else SCRIPT
+
+
+def wrong_script(given: Mapping[str, Any], family: str) -> Iterator[str]:
+    """Flags that the script for this family does not have, a message each."""
+    for name, value in given.items():
+        only = ARGUMENTS[name].script
+        if value not in (None, False) and only and only != script(family):
+            yield f"kohya_args: `{name}` is a flag of {only}, for SDXL alone"
 
 
 def place() -> Path:

@@ -19,6 +19,9 @@ AFTER = ("validate", "score", "select", "finish", "report")
 """Sections of params.yaml that come in after or before training and sampling."""
 
 
+NO_VAE = "none"
+"""Name of the empty folder that stands in `paths.vae` for the base's own autoencoder."""
+
 CODE = "trainer's code"
 """Key of `software` for the hash of the code that trains."""
 
@@ -104,6 +107,8 @@ def from_params(
     sample, paths = _section(content, "sample"), _section(content, "paths")
     prompts = sample.get("prompts")
     given, unknown = given_settings(train, package) | {"num_reg_images": regularisation}, {}
+    vae = _text(paths.get("vae"))
+    given["vae"] = None if vae is None or Path(vae).name == NO_VAE else Path(vae).name
     if captions is not None and captions.texts is not None:
         given["num_train_images"] = len(captions.texts)
     else:
@@ -135,10 +140,12 @@ def from_record(
     family: str | None = None,
     images: int | None = None,
     regularisation: int = 0,
+    vae: str | None = None,
 ) -> RunFacts:
     """Facts of the record that a checkpoint of this pipeline carries.
 
-    `images` and `regularisation`: how many pictures of either kind it was trained on.
+    `images` and `regularisation`: how many pictures of either kind it was trained on. `vae`: name of an autoencoder in
+    the place of the base's own.
     """
     params, package = _section(record, "params"), _section(record, "package")
     versions = {str(library): str(version) for library, version in _section(record, "versions").items()}
@@ -148,7 +155,7 @@ def from_record(
         source=source,
         settings=resolve(
             given_settings(params, package)
-            | {"num_train_images": images, "num_reg_images": regularisation}
+            | {"num_train_images": images, "num_reg_images": regularisation, "vae": vae}
             | {"network_weights": _brief(_text(record.get("network_weights")))},
             unknown={} if images else {"num_train_images": "the record holds a hash of the set"},
             ignored=ignored_settings(family),

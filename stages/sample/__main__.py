@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from sprite_lora.bases.autoencoder import vae_hash
 from sprite_lora.bases.base_model import load_base
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core import machine
@@ -43,7 +44,7 @@ def main() -> None:
     require_checkpoints(files, epochs)
     resolution = read_manifest(paths.dataset).resolution
     with drawing(paths.state, epochs):
-        setup = set_up(paths.base, sample, train, resolution, arguments.shard)
+        setup = set_up(paths, sample, train, resolution, arguments.shard)
         at_once = 1 if setup.base.unet.device.type == "cuda" else machine.cores()
         drawn: list[Path] = []
         for epoch in epochs:
@@ -63,7 +64,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int) -> Setup:
+def set_up(paths: Paths, sample: Sample, train: Train, resolution: int, shard: int) -> Setup:
     """Load the base model and say on what it draws."""
     started = time.monotonic()
     machine.deterministic()
@@ -74,9 +75,10 @@ def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int
     on_gpu = torch_dtype(train.mixed_precision)
     dtype = on_gpu if device.type == "cuda" else torch.float32
     setup = Setup(
-        base=load_base(base, dtype, device),
-        base_name=base.stem,
-        base_hash=base_hash(base),
+        base=load_base(paths.base, dtype, device, paths.vae),
+        base_name=paths.base.stem,
+        base_hash=base_hash(paths.base),
+        vae_hash=vae_hash(paths.vae),
         sample=sample,
         resolution=resolution,
         max_token_length=train.max_token_length,
@@ -88,7 +90,7 @@ def set_up(base: Path, sample: Sample, train: Train, resolution: int, shard: int
     where = (
         torch.cuda.get_device_name(device) if device.type == "cuda" else f"the CPU, {machine.cores()} pictures at once,"
     )
-    print(f"{base} loaded in {time.monotonic() - started:.1f} s; drawing on {where} in {dtype}", flush=True)
+    print(f"{paths.base} loaded in {time.monotonic() - started:.1f} s; drawing on {where} in {dtype}", flush=True)
     return setup
 
 

@@ -42,6 +42,8 @@ class Setup:
     v_prediction: bool
     zero_terminal_snr: bool = False
     """Whether the LoRA was trained so."""
+    vae_hash: str | None = None
+    """Of an autoencoder in the place of the base's own."""
 
     def drawing(self, name: str) -> Drawing:
         """How the picture of that name is drawn."""
@@ -140,6 +142,7 @@ def picture_record(setup: Setup, checkpoint: Checkpoint, name: str) -> dict[str,
         "checkpoint": checkpoint.model_hash,
         "fingerprint": checkpoint.fingerprint,
         "base": setup.base_hash,
+        "vae": setup.vae_hash,
         "prompt": sample.prompts[name],
         "negative_prompt": sample.negative_prompt,
         "seed": sample.seed,

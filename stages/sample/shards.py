@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from sprite_lora.bases.autoencoder import external_vae
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.params import Paths, load
@@ -60,7 +61,9 @@ class Shard:
         SystemExit, because Snakemake would print a traceback around any other error.
         """
         try:
-            needed = [*require_checkpoints(self.files, self.epochs), *weight_files(self.paths.base)]
+            vae = external_vae(self.paths.vae)
+            models = [*weight_files(self.paths.base), *(weight_files(vae) if vae else [])]
+            needed = [*require_checkpoints(self.files, self.epochs), *models]
             read_manifest(self.paths.dataset)
         except SpriteLoraError as error:
             sys.exit(f"error: {error}")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sprite_lora.bases.autoencoder import vae_hash
 from sprite_lora.bases.registry import chosen_code as chosen_family
 from sprite_lora.core.code import code_hash
 from sprite_lora.core.files import sha256_tree
@@ -31,6 +32,7 @@ def run_record(params: Train, manifest: Manifest, paths: Paths) -> dict[str, Any
             "regularisation": sha256_tree(paths.regularisation),
             "base": base_hash(paths.base),
             "network_weights": start_hash(paths.network_weights),
+            "vae": vae_hash(paths.vae),
             "code": code_hash("train", [*chosen_backend(params.backend), *chosen_family(paths.base)]),
             **load_backend(params.backend).facts(params),
         }

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from sprite_lora.art.colour import parse_hex
+from sprite_lora.bases.autoencoder import vae_problem
+from sprite_lora.bases.registry import family_of
 from sprite_lora.core.params import Paths
 from sprite_lora.dataset.checks.caption_rule import CheckSettings
 from sprite_lora.dataset.checks.captions import LENGTHS
@@ -16,6 +19,7 @@ from sprite_lora.dataset.checks.whole_set import CheckedSet, check_set
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.tokens import ClipTokenizer
 from sprite_lora.dataset.validate_params import Validate
+from sprite_lora.kohya.sd_scripts import wrong_script
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.base_check import check_base
 from sprite_lora.lora.size import lora_targets
@@ -51,6 +55,8 @@ def check(settings: Settings) -> Checked:
         return Checked([], [*found, Finding("not-checked", settings.place(), message)], Census(), {}, None)
     base_place = settings.place("paths", "base")
     tokenizer, unusable_base = check_base(paths.base, base_place)
+    if problem := vae_problem(paths.vae):
+        found.append(Finding("vae", settings.place("paths", "vae"), problem))
     limit = settings.value("train", "max_token_length")
     limit = limit if limit in LENGTHS else None
     found += unusable_base
@@ -75,15 +81,27 @@ def check(settings: Settings) -> Checked:
     found += checked.findings
     found += _check_prompts(settings, against, checked, tokenizer)
     plan, train = None, settings.section(Train)
-    if train and (problem := start_problem(paths.network_weights, train.network_dim, train.conv_dim)):
-        found.append(Finding("network-weights", settings.place("paths", "network_weights"), problem))
+    if train and (unfit := start_problem(paths.network_weights, train.network_dim, train.conv_dim)):
+        found.append(Finding("network-weights", settings.place("paths", "network_weights"), unfit))
+    if tokenizer and train:
+        messages = wrong_script(train.kohya_args, family_of(paths.base).name)
+        found += [settings.finding("bad-value", ("train", "kohya_args"), message) for message in messages]
     if tokenizer and train and regularisation is not None:
         repeats = [picture.repeats for picture in regularisation]
         plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)
         found += check_disk(plan, paths.checkpoints)
+        found += _check_rates(settings, train, paths.base)
     return Checked(
         checked.pairs, found, checked.census, checked.corrections, against, checked.sprites, checked.captions, plan
     )
+
+
+def _check_rates(settings: Settings, train: Train, base: Path) -> Iterator[Finding]:
+    """Rates of text encoders against the base's."""
+    rates, encoders = train.text_encoder_lr, family_of(base).text_encoders
+    if isinstance(rates, tuple) and len(rates) != len(encoders):
+        message = f"text_encoder_lr has {len(rates)} rates, the base model has {len(encoders)} text encoders"
+        yield settings.finding("bad-value", ("train", "text_encoder_lr"), message)
 
 
 def _check_prompts(

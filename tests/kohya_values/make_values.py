@@ -20,7 +20,7 @@ VALUES = {
     "schedule": training.schedule_values, "noise": training.noise_values, "timesteps": training.timestep_values,
     "weights": training.weight_values, "losses": training.loss_values, "rates": training.rate_values,
     "norms": training.norm_values, "captions": data.caption_values, "steps": data.step_values,
-    "tokens": data.token_values, "states": data.state_values,
+    "resize": data.resize_values, "tokens": data.token_values, "states": data.state_values,
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+import numpy as np
 import torch
 from library import strategy_sd, strategy_sdxl, train_util
 from PIL import Image
@@ -66,6 +67,21 @@ def subset_of(folder, repeats, is_reg, flags):
     )}  # fmt: skip
     more = {"class_tokens": "thing", "caption_extension": ".txt", "cache_info": False, "alpha_mask": False}
     return train_util.DreamBoothSubset(str(folder), is_reg, num_repeats=repeats, **more, **chosen)
+
+
+def resize_values():
+    """Pictures of other sizes than the training's, resized and cut, and what SDXL is told of them."""
+    cases = []
+    for width, height, side in ((8, 8, 4), (12, 8, 4), (7, 10, 4), (5, 3, 4), (3, 9, 4), (4, 4, 4), (13, 31, 6)):
+        rows, columns, channels = np.mgrid[:height, :width, :3]
+        pixels = ((37 * columns + 91 * rows + 53 * channels + 17 * columns * rows) % 256).astype(np.uint8)
+        manager = train_util.BucketManager(False, (side, side), None, None, None)
+        manager.set_predefined_resos([(side, side)])
+        reso, resized, _ = manager.select_bucket(width, height)
+        image, original, cut = train_util.trim_and_resize_if_required(False, pixels, reso, resized)
+        sizes = [original[1], original[0], int(cut[1]), int(cut[0]), side, side]
+        cases.append({"pixels": pixels.tolist(), "side": side, "resized": image.tolist(), "sizes": sizes})
+    return cases
 
 
 def step_values():

@@ -120,7 +120,7 @@ def _checkpoint(path: Path) -> RunFacts:
         record = _record(path, header.metadata[METADATA_KEY])
         counts = flags(header.metadata)
         images, regular = counts.get("num_train_images"), counts.get("num_reg_images", 0)
-        found = from_record(record, path.name, f"{path}: our record", known, images, regular)
+        found = from_record(record, path.name, f"{path}: our record", known, images, regular, counts.get("vae"))
         return _with_tags(found, header.metadata)
     given = flags(header.metadata)
     given |= {"save_precision": _precision(modules), "network_train_unet_only": _trains_only(modules, "unet")}

@@ -166,7 +166,7 @@ def _settings(
     given = flags(metadata)
     if record is not None and isinstance(record.get("params"), dict):
         images, regularisation = given.get("num_train_images"), given.get("num_reg_images", 0)
-        return _table(from_record(record, "", "", base, images, regularisation).settings)
+        return _table(from_record(record, "", "", base, images, regularisation, given.get("vae")).settings)
     if not given:
         return None
     from_tensors = {

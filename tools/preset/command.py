@@ -31,11 +31,11 @@ def command(name: str | None, file: Path | None, dry_run: bool) -> None:
         if file is None:
             raise click.UsageError("import needs a FILE")
         content = valid_params()
-        overlay, homeless = mapped(load_configuration(file), content)
+        overlay, left_out = mapped(load_configuration(file), content)
         if not overlay:
             raise SpriteLoraError(f"{file} holds no setting that has a place in {FILE}")
         put(str(file), overlay, content, dry_run)
-        for line in homeless:
+        for line in left_out:
             print(f"no place here: {line}")
     elif file is not None:
         raise click.UsageError("a FILE goes with import alone")

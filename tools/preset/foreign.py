@@ -23,7 +23,7 @@ class Configuration:
     """Whether a flag that is not given has kohya's default; False for a part of a command line or a dataset."""
     sampling: dict[str, Any] = field(default_factory=dict)
     """Key of the section `sample` to what the file draws its own samples with."""
-    homeless: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     """What can't be said in flags, a line each."""
 
 
@@ -34,16 +34,18 @@ def load_configuration(file: Path) -> Configuration:
     """
     content = _content(file)
     if isinstance(content.get("datasets"), list):
-        flags, homeless = _dataset_flags(file, content)
-        return Configuration(flags, False, homeless=tuple(homeless))
+        flags, left_out = _dataset_flags(file, content)
+        return Configuration(flags, False, left_out=tuple(left_out))
     if is_kohya_ss(content):
-        flags, homeless = kohya_ss_flags(file, content)
-        return Configuration(flags, True, sampling(content), tuple(homeless))
+        flags, left_out = kohya_ss_flags(file, content)
+        return Configuration(flags, True, sampling(content), tuple(left_out))
     flags = _flattened(content)
     return Configuration(flags, "network_module" in flags)
 
 
 def _content(file: Path) -> dict[str, Any]:
+    if not file.is_file():  # a device or a pipe might never end
+        raise SpriteLoraError(f"{file} is no file")
     try:
         size = file.stat().st_size
         if size > LARGEST:
@@ -91,11 +93,11 @@ def _dataset_flags(file: Path, content: dict[str, Any]) -> tuple[dict[str, Any],
             raise SpriteLoraError(f"{file}: datasets are no list of tables")
         own = {key: value for key, value in dataset.items() if key != "subsets"}
         levels += [general | own | subset for subset in subsets if not subset.get("is_reg")]
-    flags, homeless = {}, []
+    flags, left_out = {}, []
     for key in dict.fromkeys(key for level in levels for key in level):
         values = [level.get(key) for level in levels]
         if all(value == values[0] for value in values):
             flags[RENAMED.get(key, key)] = values[0]
         elif key not in ("image_dir", "class_tokens"):
-            homeless.append(f"{key[:60]!r} differs between the datasets")
-    return flags, homeless
+            left_out.append(f"{key[:60]!r} differs between the datasets")
+    return flags, left_out

@@ -166,14 +166,14 @@ def _with_additional(flags: dict[str, Any], line: Any) -> tuple[dict[str, Any], 
     except ValueError:
         return flags, ["additional_parameters: cannot be read as a part of a command line"]
     more: dict[str, list[str]] = {}
-    homeless = ["additional_parameters: what stands before the first --flag"] * (" ".join(words)[:2] not in ("", "--"))
+    left_out = ["additional_parameters: what stands before the first --flag"] * (" ".join(words)[:2] not in ("", "--"))
     for word in words:
         if word.startswith("--"):
             name, equals, value = word[2:].partition("=")
             more[name] = [value] if equals else []
         elif more:
             more[next(reversed(more))].append(word)
-    return flags | {name: _one(values) for name, values in more.items()}, homeless
+    return flags | {name: _one(values) for name, values in more.items()}, left_out
 
 
 def _one(values: list[str]) -> Any:

@@ -8,15 +8,15 @@ from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core.params import section_problems
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.kohya.flags import NOT_COMPARED, SPEED
-from sprite_lora.kohya.network_args import MODULES
 from sprite_lora.kohya.train_params import FLAGS, Train
 from tools.preset.edit import Overlay, Setting, same, written
 from tools.preset.foreign import Configuration
-from tools.preset.places import ELSEWHERE, FOLLOWERS, OF_SD_SCRIPTS, SAME_HERE, SAMPLERS, USERS_OWN
+from tools.preset.places import ARGUMENTS, DEPENDENTS, ELSEWHERE, OF_SD_SCRIPTS, SAME_HERE, SAMPLERS, USERS_OWN
 from tools.preset.secrets import is_secret
 from tools.preset.values import allowed, numbers, plain, shown
 
 KOHYA_ARGS = "kohya_args"
+NETWORK = "network_module"
 
 
 @dataclass
@@ -29,12 +29,12 @@ class _Import:
     """As `Configuration.whole`."""
     train: dict[str, Any] = field(default_factory=dict)
     package: dict[str, Any] = field(default_factory=dict)
-    homeless: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     """Keys of `train` that the file sets to what they can't be."""
 
     def refuse(self, name: str, value: Any, reason: str) -> None:
-        self.homeless.append(f"{shown(name)} = {shown(value)}: {reason}")
+        self.left_out.append(f"{shown(name)} = {shown(value)}: {reason}")
         self.refused.add(name)
 
 
@@ -43,7 +43,7 @@ def mapped(found: Configuration, content: dict[str, Any]) -> tuple[Overlay, list
 
     A flag that a whole configuration does not give gets kohya's default, unless it is about speed or a file's name.
     """
-    work = _Import(content, found.whole, homeless=list(found.homeless))
+    work = _Import(content, found.whole, left_out=list(found.left_out))
     flags = dict(_readable(work, found.flags))
     flags = flags | dict(_network_args(flags))
     flags |= _attention(flags) | _own_rates(work, flags)
@@ -55,36 +55,41 @@ def mapped(found: Configuration, content: dict[str, Any]) -> tuple[Overlay, list
             _package(work, name, value)
         elif not _without_effect(name, value):
             _no_key(work, name, value, backend)
-    _with_heads(work, flags)
+    _drop_dependents(work, flags)
     if found.whole and "num_repeats" not in flags:
         kept = f"package.num_repeats stays {content['package']['num_repeats']}"
-        work.homeless.append(f"num_repeats: stands in the name of the pictures' folder there; {kept}")
+        work.left_out.append(f"num_repeats: stands in the name of the pictures' folder there; {kept}")
     if found.whole:
         work.train = _defaults(work, backend) | work.train
+    _drop_conflicts(work, flags)
     overlay = {"package": work.package, "train": work.train, "sample": dict(_sampling(work, found.sampling))}
-    return {section: _settings(section, values) for section, values in overlay.items() if values}, work.homeless
+    return {section: _settings(section, values) for section, values in overlay.items() if values}, work.left_out
 
 
 def _readable(work: _Import, flags: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in flags.items():
         if is_secret(name, value):
             if value not in ("", None, False):
-                work.homeless.append(f"{shown(name)}: looks like a secret, so it is neither copied nor shown")
-        elif not plain(value):
-            work.refuse(name, value, ELSEWHERE.get(name) or "no number, text or list that a flag can have")
+                work.left_out.append(f"{shown(name)}: looks like a secret, so it is neither copied nor shown")
+                work.refused.add(name)
+        elif not plain(value):  # not shown, since a table may hold secrets under names of its own
+            reason = ELSEWHERE.get(name) or "no number, text or list that a flag can have"
+            work.left_out.append(f"{shown(name)}: {reason}")
+            work.refused.add(name)
         else:
             yield name, value
 
 
 def _network_args(flags: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Arguments of a network that have a key of their own here; the others stay together."""
-    arguments = flags.get("network_args", [])
-    if flags.get("network_module", "networks.lora") not in MODULES or not isinstance(arguments, list):
+    """Arguments of the network that have a key of their own here; the others stay together."""
+    arguments = flags.get("network_args")
+    if not isinstance(arguments, list):
         return
     pairs = [str(argument).partition("=") for argument in arguments]
+    pairs = [(ARGUMENTS.get(name, name), equals, value) for name, equals, value in pairs]
     keyed = {name: value for name, _, value in pairs if name in Train.model_fields}
     yield from keyed.items()
-    yield "network_args", [f"{name}={value}" for name, _, value in pairs if name not in keyed]
+    yield "network_args", [f"{name}{equals}{value}" for name, equals, value in pairs if name not in keyed]
 
 
 def _attention(flags: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +108,7 @@ def _own_rates(work: _Import, flags: dict[str, Any]) -> dict[str, Any]:
         return {}
     if flags.get("lr_scheduler", "adafactor") != "adafactor":
         reason = "Adafactor sets its own rates without relative_step=False, so sd-scripts takes the schedule adafactor"
-        work.homeless.append(f"lr_scheduler = {shown(flags['lr_scheduler'])}: {reason}")
+        work.left_out.append(f"lr_scheduler = {shown(flags['lr_scheduler'])}: {reason}")
     return {"lr_scheduler": "adafactor", "lr_warmup_steps": 0}
 
 
@@ -173,14 +178,36 @@ def _without_effect(name: str, value: Any) -> bool:
     return len(read) == 1 and same(read[0], row.default)
 
 
-def _with_heads(work: _Import, flags: dict[str, Any]) -> None:
+def _drop_dependents(work: _Import, flags: dict[str, Any]) -> None:
     """Values that belong to another that was refused, such as the rates of an optimizer, are not taken either."""
-    for head, followers in FOLLOWERS.items():
+    for head, dependents in DEPENDENTS.items():
         if head in work.refused:
-            for name in followers & work.train.keys():
+            chosen = f" {shown(flags[head])}" if head in flags else ""
+            for name in sorted(dependents & work.train.keys()):
                 del work.train[name]
-                work.refuse(name, flags.get(name), f"belongs to {head} {shown(flags[head])}")
-            work.refused |= followers
+                if name in flags:
+                    work.refuse(name, flags[name], f"belongs to {head}{chosen}")
+            work.refused |= dependents
+
+
+def _drop_conflicts(work: _Import, flags: dict[str, Any]) -> None:
+    """A network whose arguments are known but not allowed together, with all that belongs to it."""
+    conflict = _conflict(work, work.train)
+    if conflict and NETWORK in work.train:
+        group = {NETWORK, *DEPENDENTS[NETWORK]}
+        if work.train[NETWORK] == "networks.lora" and not _conflict(work, work.train | {"network_args": []}):
+            work.train["network_args"] = []
+            work.refuse("network_args", flags.get("network_args"), conflict)
+        elif not _conflict(work, {name: value for name, value in work.train.items() if name not in group}):
+            del work.train[NETWORK]
+            work.refuse(NETWORK, flags.get(NETWORK), conflict)
+            _drop_dependents(work, flags)
+
+
+def _conflict(work: _Import, train: dict[str, Any]) -> str:
+    """What is wrong with the section as it would be; empty where nothing is."""
+    problems = section_problems(Train, work.content["train"] | train)
+    return problems[0][1].rpartition("value error, ")[2] if problems else ""
 
 
 def _defaults(work: _Import, backend: str) -> dict[str, Any]:

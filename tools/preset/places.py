@@ -3,7 +3,7 @@
 USERS_OWN = {"backend", "output_name", "num_processes", "save_state_every_n_steps"}
 """Keys of `train` that an imported configuration does not change: of the machine, and of the checkpoints' names."""
 
-FOLLOWERS = {
+DEPENDENTS = {
     "optimizer_type": {"learning_rate", "unet_lr", "text_encoder_lr", "optimizer_args", "max_grad_norm"},
     "lr_scheduler": {"lr_scheduler_num_cycles", "lr_scheduler_args", "lr_warmup_steps"},
     "lr_scheduler_type": {"lr_scheduler", "lr_scheduler_num_cycles", "lr_scheduler_args", "lr_warmup_steps"},
@@ -12,7 +12,10 @@ FOLLOWERS = {
         "module_dropout",
     },
 }  # fmt: skip
-"""A key to those that mean nothing without its value: 1.0 is a rate for Prodigy, and ruin for AdamW."""
+"""A key to those that depend on its value: 1.0 is a rate for Prodigy, and far too high for AdamW."""
+
+ARGUMENTS = {"dropout": "network_dropout", "use_cp": "use_tucker"}
+"""Other names that arguments of a network have (lycoris/kohya.py, `create_network`)."""
 
 SAMPLERS = {
     "ddim": "ddim",
@@ -27,12 +30,7 @@ SAMPLERS = {
 SAME_HERE = {
     "caption_extension": (".txt",),
     "save_model_as": ("safetensors",),
-    "max_token_length": (75, "75"),
-    "min_timestep": (0, "0"),
-    "max_timestep": (1000, "1000"),
-    "logging_dir": ("logs",),
-    "persistent_data_loader_workers": (True, 1),
-    "debug_dataset": (False,),
+    "network_module": ("networks.lora",),
 }
 """Flags whose value is what happens here anyway."""
 

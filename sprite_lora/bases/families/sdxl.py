@@ -75,13 +75,10 @@ class SDXL(Family):
         states = torch.cat([join(states_1, len(ids)), join(out.hidden_states[-2], len(ids))], dim=2)
         return Encoded(states, pooled[:: max_token_length // WINDOW])
 
-    def added_conditions(self, encoded: Encoded, noisy: "torch.Tensor", resolution: int) -> dict[str, Any] | None:
-        """The pooled text, and original height and width, crop top and left, target height and width, as sd-scripts."""
-        import torch
-
+    def added_conditions(self, encoded: Encoded, noisy: "torch.Tensor", sizes: "torch.Tensor") -> dict[str, Any] | None:
+        """The pooled text, and the sizes, as sd-scripts."""
         assert encoded.pooled is not None
-        sizes = torch.tensor([[resolution, resolution, 0, 0, resolution, resolution]], device=noisy.device)
-        return {"text_embeds": encoded.pooled.to(noisy), "time_ids": sizes.expand(len(noisy), -1)}
+        return {"text_embeds": encoded.pooled.to(noisy), "time_ids": sizes}
 
 
 FAMILY = SDXL()

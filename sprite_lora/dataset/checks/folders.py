@@ -112,7 +112,7 @@ class CheckedRegularisation(NamedTuple):
 
 
 def check_regularisation(folder: Path, resolution: int, place: str) -> CheckedRegularisation:
-    """Regularisation pictures: in kohya's folders, readable, `resolution` pixels wide and high.
+    """Regularisation pictures: in kohya's folders, readable; and which are not `resolution` pixels wide and high.
 
     `place`: what findings about the folder as a whole name, `params.yaml:12` for instance.
     """
@@ -123,17 +123,17 @@ def check_regularisation(folder: Path, resolution: int, place: str) -> CheckedRe
         pictures = read_regularisation(folder)
     except SpriteLoraError as error:
         return CheckedRegularisation(None, [Finding("regularisation", place, str(error.args[0]))])
-    wrong = ((picture, _unusable_picture(picture.path, resolution)) for picture in pictures)
-    findings = [Finding("regularisation", picture.path.as_posix(), message) for picture, message in wrong if message]
-    return CheckedRegularisation(pictures, findings)
+    found = [_check_picture(picture.path, resolution) for picture in pictures]
+    return CheckedRegularisation(pictures, [finding for finding in found if finding])
 
 
-def _unusable_picture(path: Path, resolution: int) -> str | None:
+def _check_picture(path: Path, resolution: int) -> Finding | None:
     try:
         with Image.open(path) as image:
             width, height = image.size
     except (*UNREADABLE, Image.DecompressionBombError) as error:
-        return f"cannot be read: {type(error).__name__}"
+        return Finding("regularisation", path.as_posix(), f"cannot be read: {type(error).__name__}")
     if (width, height) == (resolution, resolution):
         return None
-    return f"{width}x{height} pixels; training is at {resolution}x{resolution}"
+    message = f"{width}x{height} pixels; it is resized and cut to {resolution}x{resolution}, as sd-scripts does"
+    return Finding("regularisation-size", path.as_posix(), message)

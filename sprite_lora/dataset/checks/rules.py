@@ -174,17 +174,26 @@ RULES: dict[str, Rule] = {
         "paths.base: a whole diffusers folder or one .safetensors file; README tells how to get one",
         fixed=True,
     ),
+    "vae": Rule(
+        "error",
+        "autoencoder not usable",
+        "paths.vae: a diffusers autoencoder's folder or a .safetensors file; an empty folder leaves the base's own",
+        fixed=True,
+    ),
     "network-weights": Rule(
         "error",
         "LoRA to start from not usable",
-        "paths.network_weights: one .safetensors file of the ranks to train, or models/none",
+        "paths.network_weights: one .safetensors file of the ranks to train, or an empty folder",
         fixed=True,
     ),
     "regularisation": Rule(
         "error",
         "regularisation picture not usable",
-        "they lie in paths.regularisation/<repeats>_<class>/, at package.resolution; an empty folder means none",
+        "they lie in paths.regularisation/<repeats>_<class>/; an empty folder means none",
         fixed=True,
+    ),
+    "regularisation-size": Rule(
+        "info", "regularisation picture of another size", "resizing blurs pixel art: save it at package.resolution"
     ),
     "disk": Rule("error", "not enough free disk", "free some, or save fewer epochs (train.save_every_n_epochs)"),
 }

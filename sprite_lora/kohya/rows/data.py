@@ -40,6 +40,8 @@ class Data(Section):
 
 # fmt: off
 BESIDE: tuple[Flag, ...] = (
+    Flag("vae", DATA, None, "another autoencoder than the base's own: other latents, and other edges in pictures",
+        metadata="ss_vae_name", written=False, section="paths"),
     Flag("caption_extension", DATA, ".caption", "which files are captions; none there: the folder's name is learned"),
     kohya("weighted_captions", DATA, False, "brackets in captions weigh words", after="max_token_length"),
     Flag("num_repeats", DATA, None, "how often an epoch shows each picture: multiplies the steps", subset="num_repeats",

@@ -11,7 +11,7 @@ from typing import Any
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.kohya.metadata import OWN
 from sprite_lora.kohya.network_args import LORA
-from sprite_lora.kohya.sd_scripts import ARGUMENTS, SCRIPT, SDXL_SCRIPT, Argument
+from sprite_lora.kohya.sd_scripts import ARGUMENTS, wrong_script
 from sprite_lora.kohya.train_params import FLAGS, Train
 from sprite_lora.lora.checkpoints import counts_steps
 
@@ -20,8 +20,6 @@ LOADERS = 1
 
 NOT_A_FLAG = ("num_processes", "conv_dim", "conv_alpha", "rank_dropout", "module_dropout")
 """Keys that sd-scripts takes another way: as options of accelerate, as arguments of the network."""
-
-SDXL = "sdxl_base_v1-0"
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,6 @@ class Place:
     output: Path
     tokenizers: Path
     logs: Path
-
-
-def script(family: str) -> str:
-    """sd-scripts' training script for a family of base models."""
-    return SDXL_SCRIPT if family == SDXL else SCRIPT
 
 
 def flags(params: Train, place: Place) -> dict[str, Any]:
@@ -128,14 +121,14 @@ def check_flags(given: Mapping[str, Any], family: str, tag: str, tags: Iterable[
     """
     order = [*tags]
     for name in given:
-        argument: Argument = ARGUMENTS[name]
-        if argument.since and order.index(tag) > order.index(argument.since):
+        since = ARGUMENTS[name].since
+        if since and order.index(tag) > order.index(since):
             raise SpriteLoraError(
-                f"train.kohya_args: `{name}` came with {argument.since}, and the checkout is {tag}",
-                f"uv run sprite-lora kohya install --tag {argument.since}",
+                f"train.kohya_args: `{name}` came with {since}, and the checkout is {tag}",
+                f"uv run sprite-lora kohya install --tag {since}",
             )
-        if argument.script and argument.script != script(family):
-            raise SpriteLoraError(f"train.kohya_args: `{name}` is a flag of {argument.script}, for SDXL alone")
+    for message in wrong_script(given, family):
+        raise SpriteLoraError(f"train.{message}")
 
 
 def launch(processes: int, mixed_precision: str, cuda: bool, cores: int) -> list[str]:

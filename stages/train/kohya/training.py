@@ -18,14 +18,14 @@ from sprite_lora.core.files import sha256
 from sprite_lora.core.params import Paths
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import read_regularisation
-from sprite_lora.kohya.sd_scripts import COMMITS, FILES
+from sprite_lora.kohya.sd_scripts import COMMITS, FILES, script
 from sprite_lora.kohya.train_params import FLAGS, Train
 from sprite_lora.lora.checkpoints import counts_steps, epoch_of, run_steps
 from sprite_lora.lora.size import lora_bytes, lora_parameters, lora_targets
 from sprite_lora.lora.start import start_file
 from stages.train import faults
 from stages.train.kohya import checkout
-from stages.train.kohya.command import Place, arguments, check_flags, flags, launch, script
+from stages.train.kohya.command import Place, arguments, check_flags, flags, launch
 from stages.train.kohya.events import Follower
 from stages.train.kohya.leftovers import Leftovers
 from stages.train.kohya.process import alone, environment, follow, last_lines
@@ -155,11 +155,17 @@ class Run:
         if interruption.number:
             self.leave(interruption.number)
         if code or not self.left.is_whole():
-            what = f"sd-scripts ended with exit code {code}" if code else "sd-scripts left no checkpoint of each epoch"
-            raise SpriteLoraError(
-                f"{what}; its last lines:\n{last_lines(self._log)}",
-                f"all that it said: {self._log}; finished epochs are kept, the same command goes on after them",
-            )
+            raise self.failure(code)
+
+    def failure(self, code: int) -> SpriteLoraError:
+        """What is said where sd-scripts failed."""
+        what = f"sd-scripts ended with exit code {code}" if code else "sd-scripts left no checkpoint of each epoch"
+        said = last_lines(self._log)
+        knobs = f"in order of effect: {'; '.join(faults.MEMORY_KNOBS)}\n     " if "out of memory" in said else ""
+        return SpriteLoraError(
+            f"{what}; its last lines:\n{said}",
+            f"{knobs}all that it said: {self._log}; finished epochs are kept, the same command goes on after them",
+        )
 
     def rows(self) -> list[dict[str, float]]:
         """Loss and rates of each done step."""
@@ -211,9 +217,9 @@ class Run:
 def inexact(given: Mapping[str, Any], processes: int) -> list[str]:
     """What a run that goes on does otherwise than an undisturbed one, in words.
 
-    Source: `train` of train_network.py, `set_current_epoch` and `shuffle_buckets` of library/train_util.py. The order
-    of pictures is a loader's, which switches to its epoch's order behind its first batch: loaders that are made anew
-    for each epoch all begin with the first epoch's, those that live on do so in a run that goes on alone.
+    Source: `train` of train_network.py, `set_current_epoch` and `shuffle_buckets` of library/train_util.py. A loader
+    switches to its epoch's order of pictures behind its first batch: loaders that are made anew for each epoch all
+    begin with the first epoch's, those that live on do so in a run that goes on alone.
     """
     live_on = given["max_data_loader_n_workers"] == 0 or "persistent_data_loader_workers" in given
     cases = [

@@ -13,6 +13,7 @@ from sprite_lora.core import rng
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.kohya import steps
 from sprite_lora.kohya.train_params import Train
+from stages.train.native.resize import covered
 
 
 @dataclass(frozen=True)
@@ -129,17 +130,22 @@ class Posterior:
         return self.mean + self.deviation * rng.normal(tuple(self.mean.shape), seed, "latent", *where)
 
 
-def read_picture(path: Path, resolution: int) -> torch.Tensor:
-    """(3, H, W) in -1..1: x / 127.5 - 1. Raises SpriteLoraError where it cannot be read or is of another size."""
+def read_picture(path: Path, resolution: int, resize: bool = False) -> torch.Tensor:
+    """(3, H, W) in -1..1: x / 127.5 - 1. Raises SpriteLoraError where it cannot be read or is of another size.
+
+    `resize`: one of another size is made as large, `resize.covered`.
+    """
     try:
         with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"), dtype=np.float32)
+            pixels = np.asarray(image.convert("RGB"))
     except (OSError, ValueError) as error:
         raise SpriteLoraError(f"{path}: not a readable picture: {error}", "run: dvc repro package") from None
+    if resize:
+        pixels = covered(pixels, resolution)
     if pixels.shape[:2] != (resolution, resolution):
         found = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise SpriteLoraError(f"{path}: {found} pixels; training is at {resolution}x{resolution}", "enlarge it so")
-    return torch.from_numpy(pixels / 127.5 - 1.0).permute(2, 0, 1).contiguous()
+    return torch.from_numpy(pixels.astype(np.float32) / 127.5 - 1.0).permute(2, 0, 1).contiguous()
 
 
 @torch.no_grad()
@@ -155,6 +161,6 @@ def encode_picture(base: BaseModel, picture: torch.Tensor) -> Posterior:
     return Posterior(mean, deviation)
 
 
-def encode_file(base: BaseModel, resolution: int, path: Path) -> Posterior:
-    """`encode_picture` of a file."""
-    return encode_picture(base, read_picture(path, resolution))
+def encode_file(base: BaseModel, resolution: int, path: Path, resize: bool = False) -> Posterior:
+    """`encode_picture` of a file; `resize`: as `read_picture` has it."""
+    return encode_picture(base, read_picture(path, resolution, resize))

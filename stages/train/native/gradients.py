@@ -42,6 +42,8 @@ class Batch:
     """(B), of each picture's loss."""
     thresholds: torch.Tensor | None = None
     """(B), of loss_type huber and smooth_l1."""
+    sizes: torch.Tensor | None = None
+    """(B, 6): what SDXL is told of each picture, `Family.predict`; None: all have the training's size."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,10 @@ def with_cached_texts(model: Model, captions: Iterable[str]) -> Model:
 def part_loss(model: Model, batch: Batch, encoded: Encoded, part: slice) -> torch.Tensor:
     """The share of some of the batch's pictures in its loss."""
     pooled = None if encoded.pooled is None else encoded.pooled[part]
+    sizes = None if batch.sizes is None else batch.sizes[part]
     with model.precision():
         texts = Encoded(encoded.states[part], pooled)
-        predicted = model.base.predict(batch.noisy[part], batch.timesteps[part], texts, model.resolution)
+        predicted = model.base.predict(batch.noisy[part], batch.timesteps[part], texts, model.resolution, sizes)
     thresholds = None if batch.thresholds is None else batch.thresholds[part]
     losses = picture_losses(predicted, batch.target[part], model.params.loss_type, thresholds) * batch.weights[part]
     return losses.sum() / len(batch.captions)

@@ -1,14 +1,18 @@
 """The pictures of a run, read and encoded, and the run in numbers."""
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+
+from PIL import Image
 
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import Regular
 from sprite_lora.kohya.train_params import Train
-from stages.train.native.batch import BatchPlan, encode_file, entries
+from stages.train.native.batch import BatchPlan, Posterior, encode_file, entries
+from stages.train.native.resize import Sizes, sizes
 from stages.train.native.run import Picture
 
 
@@ -33,14 +37,28 @@ def read_pictures(
     prior_loss_weight: float,
     pool: ThreadPoolExecutor | None,
 ) -> list[Picture]:
-    """All training pictures, then all regularisation pictures, encoded, side by side where there is a pool."""
-    folder = dataset / manifest.folder
-    files = [folder / f"{item.stem}.png" for item in manifest.items] + [picture.path for picture in regularisation]
-    encode = partial(encode_file, base, manifest.resolution)
-    posteriors = list(pool.map(encode, files) if pool else map(encode, files))
-    own = [(item.stem, item.caption, 1.0) for item in manifest.items]
-    regular = [(picture.path.name, picture.caption, prior_loss_weight) for picture in regularisation]
-    return [
-        Picture(name, caption, posterior, weight)
-        for (name, caption, weight), posterior in zip(own + regular, posteriors, strict=True)
+    """All training pictures, then all regularisation pictures, encoded, side by side where there is a pool.
+
+    Training pictures have the manifest's size; regularisation pictures of other sizes are resized.
+    """
+    folder, side = dataset / manifest.folder, manifest.resolution
+    files = [folder / f"{item.stem}.png" for item in manifest.items]
+    others = [picture.path for picture in regularisation]
+    run: Callable[..., Iterable[Posterior]] = pool.map if pool else map
+    posteriors = [
+        *run(partial(encode_file, base, side), files),
+        *run(partial(encode_file, base, side, resize=True), others),
     ]
+    own = [(item.stem, item.caption, 1.0, None) for item in manifest.items]
+    regular = [(one.path.name, one.caption, prior_loss_weight, sizes_of(one.path, side)) for one in regularisation]
+    return [
+        Picture(name, caption, posterior, weight, sizes)
+        for (name, caption, weight, sizes), posterior in zip(own + regular, posteriors, strict=True)
+    ]
+
+
+def sizes_of(path: Path, side: int) -> Sizes | None:
+    """`resize.sizes` of a picture of another size; None for one of `side` pixels squared."""
+    with Image.open(path) as image:
+        width, height = image.size
+    return None if (width, height) == (side, side) else sizes(width, height, side)

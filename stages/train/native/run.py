@@ -41,6 +41,7 @@ from stages.train.native.optimizer import (
     warmup_steps,
 )
 from stages.train.native.precision import Precision
+from stages.train.native.resize import Sizes
 from stages.train.state import Progress
 
 
@@ -53,6 +54,8 @@ class Picture:
     posterior: Posterior
     weight: float
     """Of its loss: 1, or prior_loss_weight."""
+    sizes: Sizes | None = None
+    """What SDXL is told of a picture that was resized; None for one of the training's size."""
 
 
 class Run:
@@ -174,6 +177,7 @@ class Run:
                 params.scale_v_pred_loss_like_noise_pred,
                 params.debiased_estimation_loss,
             ).to(device),
+            sizes=self._sizes(pictures),
             thresholds=None if thresholds is None else thresholds.to(device),
         )
 
@@ -188,6 +192,14 @@ class Run:
             if id(picture) not in self.drawn:
                 self.drawn[id(picture)] = picture.posterior.draw(seed, picture.stem)
         return torch.stack([self.drawn[id(picture)] for picture in pictures]) * self.base.latent_scale
+
+    def _sizes(self, pictures: list[Picture]) -> torch.Tensor | None:
+        """(B, 6): what SDXL is told of each picture; None where all have the training's size."""
+        if all(picture.sizes is None for picture in pictures):
+            return None
+        side = self.model.resolution
+        whole = (side, side, 0, 0, side, side)
+        return torch.tensor([picture.sizes or whole for picture in pictures], device=self.accelerator.device)
 
     def _set_rates(self) -> None:
         params, steps = self.params, self.plan.steps

@@ -9,6 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from sprite_lora.bases.autoencoder import external_vae
 from sprite_lora.bases.base_model import load_base
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core import machine
@@ -127,7 +128,7 @@ def prepare(
     params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], accelerator: Any
 ) -> tuple[Run, dict[str, str]]:
     """Base model, pictures and network, ready for the first step, and the checkpoints' metadata."""
-    base = load_base(paths.base, torch_dtype(params.mixed_precision), accelerator.device)
+    base = load_base(paths.base, torch_dtype(params.mixed_precision), accelerator.device, paths.vae)
     pool = side_by_side(base, accelerator.device)
     regular = read_regularisation(paths.regularisation)
     pictures = read_pictures(base, manifest, paths.dataset, regular, params.prior_loss_weight, pool)
@@ -147,6 +148,7 @@ def prepare(
         epochs=plan.begun_epochs,
         steps=plan.steps,
         regularisation=folders(regular),
+        vae=external_vae(paths.vae),
     )
     return run, file_metadata(params, manifest, record, training)
 

@@ -70,7 +70,7 @@ def test_regularisation(tmp_path):
     pictures, found = check_regularisation(tmp_path, 64, "params.yaml:3")
     assert [picture.repeats for picture in pictures] == [2, 2, 2]
     assert [(case.file, case.message) for case in found] == [
-        ((kept / "b.png").as_posix(), "32x32 pixels; training is at 64x64"),
+        ((kept / "b.png").as_posix(), "32x32 pixels; it is resized and cut to 64x64, as sd-scripts does"),
         ((kept / "c.jpg").as_posix(), "cannot be read: UnidentifiedImageError"),
     ]
 

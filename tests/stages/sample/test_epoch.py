@@ -1,6 +1,7 @@
 """All pictures of an epoch: their bytes, their records, their folder."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.lora.file import model_hash
 from sprite_lora.results.picture import read_record, read_web_ui
-from stages.sample.epoch import Checkpoint, draw_epoch, require_short_prompts, require_still_there
+from stages.sample.epoch import Checkpoint, draw_epoch, picture_record, require_short_prompts, require_still_there
 
 
 def contents(folder):
@@ -59,6 +60,7 @@ def test_picture_says_what_made_it(sd15, make_setup, make_lora, tmp_path):
         "checkpoint": model_hash(path),
         "fingerprint": "f1" * 32,
         "base": "ba5e" * 16,
+        "vae": None,
         "prompt": setup.sample.prompts["lady"],
         "negative_prompt": "blurry",
         "seed": 42,
@@ -143,3 +145,23 @@ def test_too_little_memory_names_what_helps(sd15, make_setup, tmp_path, monkeypa
         draw_epoch(make_setup(sd15), Checkpoint(0), tmp_path / "out", at_once=1)
     assert "the GPU's memory is not enough for pictures of 64 px: CUDA out of memory." in str(caught.value)
     assert "train.mixed_precision" in str(caught.value)
+
+
+def test_pictures_are_decoded_with_the_named_autoencoder(make_setup, sd15, tmp_path):
+    """The same latents, another decoder; the picture's record names it."""
+    from diffusers import AutoencoderKL
+
+    from sprite_lora.bases.base_model import load_base
+    from sprite_lora.bases.drawing import draw
+
+    torch.manual_seed(9)
+    other = AutoencoderKL.from_config(AutoencoderKL.load_config(sd15 / "vae"))
+    other.save_pretrained(tmp_path)
+    plain = make_setup(sd15)
+    setup = replace(plain, base=load_base(sd15, vae=tmp_path), vae_hash="vae5")
+    drawing = setup.drawing("lady")
+    assert not np.array_equal(draw(setup.base, drawing)[0], draw(plain.base, drawing)[0])
+    same = replace(plain, base=replace(plain.base, vae=setup.base.vae))
+    assert np.array_equal(draw(setup.base, drawing)[0], draw(same.base, drawing)[0])
+    assert picture_record(setup, Checkpoint(0), "lady")["vae"] == "vae5"
+    assert picture_record(plain, Checkpoint(0), "lady")["vae"] is None

@@ -168,11 +168,12 @@ def make_project(root, monkeypatch, base):
 LOADED = {}
 
 
-def loaded_once(path, dtype, device):
+def loaded_once(path, dtype, device, vae):
     """`load_base`, once per session: training hooks into a base and never changes it."""
-    if (path, dtype) not in LOADED:
-        LOADED[path, dtype] = load_base(path, dtype, device)
-    base = LOADED[path, dtype]
+    key = (path, dtype, vae)
+    if key not in LOADED:
+        LOADED[key] = load_base(path, dtype, device, vae)
+    base = LOADED[key]
     for part in (base.unet, *base.text_encoders):
         for module in part.modules():
             module._forward_hooks.clear()

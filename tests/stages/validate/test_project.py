@@ -77,6 +77,16 @@ def pickled_base(project):
     project.edit(paths__base="model.ckpt")
 
 
+def no_autoencoder(project):
+    project.edit(paths__vae="vae")
+    (project.root / "vae").mkdir()
+    (project.root / "vae/readme.txt").touch()
+
+
+def rates_of_two_encoders(project):
+    project.edit(train__text_encoder_lr=[1e-4, 2e-5])
+
+
 def half_base(project):
     (project.root / "base").mkdir()
     (project.root / "base/model_index.json").write_text("{}")
@@ -102,6 +112,22 @@ def long_negative_prompt(project):
 
 def buckets(project):
     project.edit(train__enable_bucket=True)
+
+
+def misspelt_flag_of_kohya(project):
+    project.edit(train__backend="kohya", train__kohya_args={"los_type": "l1"})
+
+
+def secret_in_a_flag(project):
+    project.edit(train__backend="kohya", train__kohya_args={"wandb_api_key": "hf_0123456789"})
+
+
+def flag_of_kohya_for_native(project):
+    project.edit(train__kohya_args={"flip_aug": True})
+
+
+def flag_for_sdxl(project):
+    project.edit(train__backend="kohya", train__kohya_args={"cache_text_encoder_outputs": True})
 
 
 def regular_of_another_size(project):
@@ -167,6 +193,10 @@ def no_folder(project):
         (finer_art, "off-grid", ["data/lad_003.png", "2304 pixels differ"]),
         (unknown_key, "unknown-key", ["network_dimm", "did you mean `network_dim`", "params.yaml:"]),
         (bad_value, "bad-value", ["train.network_dim", "many", "params.yaml:"]),
+        (misspelt_flag_of_kohya, "bad-value", ["`los_type`", "did you mean `loss_type`", "params.yaml:"]),
+        (secret_in_a_flag, "bad-value", ["`wandb_api_key` is refused", "secret"]),
+        (flag_of_kohya_for_native, "bad-value", ["kohya_args is known to the backend kohya alone"]),
+        (flag_for_sdxl, "bad-value", ["`cache_text_encoder_outputs`", "for SDXL alone"]),
         (odd_resolution, "resolution", ["512", "24", "384 or 576"]),
         (off_the_latent_grid, "resolution", ["480", "20 pixels", "latent", "384 or 576"]),
         (no_base, "base", ["models/not-there"]),
@@ -177,7 +207,8 @@ def no_folder(project):
         (prompt_without_trigger, "prompt-trigger", ['every caption "pixel art, 24x24"']),
         (long_negative_prompt, "prompt-truncated", ["negative_prompt", "75 are read"]),
         (buckets, "bucket", ["enable_bucket would resize and crop", "params.yaml:"]),
-        (regular_of_another_size, "regularisation", ["1_person/a.png", "512x512", "192x192"]),
+        (rates_of_two_encoders, "bad-value", ["text_encoder_lr has 2 rates, the base model has 1 text encoders"]),
+        (no_autoencoder, "vae", ["paths.vae vae: a folder without config.json", "params.yaml:"]),
         (regular_beside_its_folder, "regularisation", ["regularisation/a.png", "<repeats>_<class>"]),
         (regular_broken, "regularisation", ["a.jpg", "cannot be read"]),
         (unknown_section, "unknown-key", ["sampel", "params.yaml:"]),
@@ -253,6 +284,14 @@ def test_settings_that_do_not_fit_together(project):
     project.edit(train__shuffle_caption=False)
     project.validate()
     assert project.report()["findings"] == []
+
+
+def test_regularisation_picture_of_another_size_is_noted(project):
+    regular_of_another_size(project)
+    assert project.validate().returncode == 0
+    (case,) = project.report()["findings"]
+    assert (case["rule"], case["severity"]) == ("regularisation-size", "info")
+    assert "512x512 pixels; it is resized and cut to 192x192" in case["message"]
 
 
 def test_zero_terminal_snr_is_for_velocities(project):

@@ -5,6 +5,7 @@ kohya_gui/lora_gui.py `train_model`.
 """
 
 import json
+import re
 
 import pytest
 from places import ROOT
@@ -40,18 +41,18 @@ def taken(tmp_path):
     def of(content, form="json"):
         file = tmp_path / f"config.{form}"
         file.write_text(json.dumps(content) if form == "json" else content)
-        overlay, homeless = mapped(load_configuration(file), parse((ROOT / "params.yaml").read_text()))
-        return {section: {key: one.value for key, one in keys.items()} for section, keys in overlay.items()}, homeless
+        overlay, left_out = mapped(load_configuration(file), parse((ROOT / "params.yaml").read_text()))
+        return {section: {key: one.value for key, one in keys.items()} for section, keys in overlay.items()}, left_out
 
     return of
 
 
-def reasons(homeless):
-    return {line.partition(" = ")[0]: line.partition(": ")[2] for line in homeless}
+def reasons(left_out):
+    return {re.split(" = |: ", line)[0]: line.partition(": ")[2] for line in left_out}
 
 
 def test_a_configuration_of_the_gui(taken):
-    found, homeless = taken(GUI)
+    found, left_out = taken(GUI)
     expected = {
         "network_dim": 16, "network_alpha": 8.0, "learning_rate": 3e-4, "unet_lr": 1e-4, "text_encoder_lr": 5e-5,
         "optimizer_type": "AdamW8bit", "optimizer_args": ["weight_decay=0.1", "betas=0.9,0.99"],
@@ -68,11 +69,11 @@ def test_a_configuration_of_the_gui(taken):
     assert (found["train"]["max_grad_norm"], found["train"]["keep_tokens"]) == (1.0, 0)
     assert found["package"] == {"resolution": 512}
     assert "output_name" not in found["train"]
-    told = reasons(homeless)
+    told = reasons(left_out)
     assert "would resize and crop" in told["enable_bucket"]
     assert told["output_name"] == "train.output_name is your own"
     assert told["pretrained_model_name_or_path"].startswith("paths.base decides it")
-    assert "package.num_repeats stays 1" in " ".join(homeless)
+    assert "package.num_repeats stays 1" in " ".join(left_out)
     assert not {"factor", "model_list", "huggingface_token", "caption_extension"} & told.keys()
 
 
@@ -109,29 +110,36 @@ def test_what_the_gui_gives_to_sd_scripts(taken, changes, expected):
 
 def test_rates_of_an_optimizer_that_is_not_here_are_not_taken(taken):
     """A rate of 1 under AdamW would ruin the run."""
-    found, homeless = taken(GUI | {"optimizer": "DAdaptAdam", "learning_rate": 1.0, "unet_lr": 1.0})
+    found, left_out = taken(GUI | {"optimizer": "DAdaptAdam", "learning_rate": 1.0, "unet_lr": 1.0})
     assert not {"optimizer_type", "learning_rate", "unet_lr", "text_encoder_lr"} & found["train"].keys()
-    assert "'Prodigy'" in reasons(homeless)["optimizer_type"]
-    assert reasons(homeless)["unet_lr"] == "belongs to optimizer_type DAdaptAdam"
+    assert "'Prodigy'" in reasons(left_out)["optimizer_type"]
+    assert reasons(left_out)["unet_lr"] == "belongs to optimizer_type DAdaptAdam"
+
+
+@pytest.mark.parametrize("optimizer", [{"a": 1}, "hf_abcdefghijklmnopqrstuvwxyz", "x\ny"])
+def test_rates_of_an_optimizer_that_cannot_be_read_are_not_taken(taken, optimizer):
+    found, left_out = taken(GUI | {"optimizer": optimizer})
+    assert "learning_rate" not in found["train"]
+    assert reasons(left_out)["learning_rate"] == "belongs to optimizer_type"
 
 
 def test_a_network_of_lycoris_comes_whole_or_not_at_all(taken):
     content = GUI | {"LoRA_type": "LyCORIS/LoKr", "network_dim": 100000, "factor": 6, "decompose_both": True}
-    found, homeless = taken(content)
+    found, left_out = taken(content)
     if "network_module" in Train.model_fields:
         assert (found["train"]["network_module"], found["train"]["network_dim"]) == ("lycoris.kohya", 100000)
         assert {"algo=lokr", "factor=6", "decompose_both=True"} <= set(found["train"]["network_args"])
     else:
         assert not {"network_dim", "network_alpha"} & found["train"].keys()
-        assert reasons(homeless)["network_dim"] == "belongs to network_module lycoris.kohya"
+        assert reasons(left_out)["network_dim"] == "belongs to network_module lycoris.kohya"
 
 
 def test_steps_and_guidance_of_the_guis_samples(taken):
     prompts = "a hero --n bad --w 512 --d 1 --l 6.5 --s 20\na villain --l 6.5 --s 25"
     content = GUI | {"sample_prompts": prompts, "sample_sampler": "euler_a", "sample_every_n_epochs": 1}
-    found, homeless = taken(content)
+    found, left_out = taken(content)
     assert found["sample"] == {"scheduler": "euler_a", "guidance_scale": 6.5}
-    assert "stage sample draws" in reasons(homeless)["sample_prompts"]
+    assert "stage sample draws" in reasons(left_out)["sample_prompts"]
     assert "sample" not in taken(content | {"sample_every_n_epochs": 0})[0]
     assert "no such sampler" in reasons(taken(content | {"sample_sampler": "pndm"})[1])["sample_sampler"]
 
@@ -159,7 +167,7 @@ train_data_dir = "/somewhere"
 
 def test_a_config_file_of_sd_scripts(taken):
     """Sections are one list, as in sd-scripts; of several encoders' rates networks.lora takes the first."""
-    found, homeless = taken(TOML, "toml")
+    found, left_out = taken(TOML, "toml")
     expected = {
         "network_dim": 24, "conv_dim": 8, "conv_alpha": 4.0, "train_batch_size": 2, "unet_lr": 1e-4,
         "lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 100, "optimizer_type": "Lion",
@@ -172,8 +180,8 @@ def test_a_config_file_of_sd_scripts(taken):
     assert found["train"]["text_encoder_lr"] in (1e-5, [1e-5, 2e-5])
     assert not {"seed", "save_every_n_epochs", "output_name", "backend", "num_processes"} & found["train"].keys()
     assert found["package"] == {"resolution": 768}
-    assert "0123456789" not in str(homeless)
-    assert any(line.startswith("wandb_api_key: looks like a secret") for line in homeless)
+    assert "0123456789" not in str(left_out)
+    assert any(line.startswith("wandb_api_key: looks like a secret") for line in left_out)
 
 
 def test_a_part_of_a_command_line_leaves_the_rest_alone(taken):
@@ -203,12 +211,12 @@ num_repeats = 9
 
 
 def test_a_dataset_config(taken):
-    found, homeless = taken(DATASET, "toml")
+    found, left_out = taken(DATASET, "toml")
     assert found == {
         "package": {"resolution": 512, "num_repeats": 3},
         "train": {"shuffle_caption": True, "keep_tokens": 1, "train_batch_size": 4},
     }
-    assert homeless == ["'flip_aug' differs between the datasets"]
+    assert left_out == ["'flip_aug' differs between the datasets"]
 
 
 def test_free_flags_go_to_sd_scripts_where_it_is_the_backend(monkeypatch):
@@ -225,17 +233,17 @@ def test_free_flags_go_to_sd_scripts_where_it_is_the_backend(monkeypatch):
     content = parse((ROOT / "params.yaml").read_text())
     content["train"]["backend"] = "kohya"
     flags = {"no_half_vae": True, "output_dir": "/x", "enable_bucket": True, "huggingface_token": "hf_x"}
-    overlay, homeless = mapped(Configuration(flags, False), content)
+    overlay, left_out = mapped(Configuration(flags, False), content)
     assert overlay["train"]["kohya_args"].value == {"no_half_vae": True}
-    assert [line.split(" ")[0] for line in homeless] == ["huggingface_token:", "output_dir", "enable_bucket"]
+    assert [line.split(" ")[0] for line in left_out] == ["huggingface_token:", "output_dir", "enable_bucket"]
     content["train"]["kohya_args"] = {"vae_batch_size": 2}
     overlay, _ = mapped(Configuration({"no_half_vae": True}, False), content)
     assert overlay["train"]["kohya_args"].value == {"vae_batch_size": 2, "no_half_vae": True}
     overlay, _ = mapped(Configuration({"network_module": "networks.lora"}, True), content)
     assert overlay["train"]["kohya_args"].value == {}
     content["train"] |= {"backend": "native", "kohya_args": {}}
-    overlay, homeless = mapped(Configuration({"no_half_vae": True}, False), content)
-    assert (overlay, reasons(homeless)["no_half_vae"]) == ({}, "the native trainer's autoencoder is always float32")
+    overlay, left_out = mapped(Configuration({"no_half_vae": True}, False), content)
+    assert (overlay, reasons(left_out)["no_half_vae"]) == ({}, "the native trainer's autoencoder is always float32")
 
 
 def test_the_command_adjusts_and_says_so(preset, project):
@@ -267,13 +275,16 @@ SECRET = "hf_abcdefghijklmnopqrstuvwxyz"
         {"training_comment": f"token {SECRET}"},
         {"log_tracker_config": f"https://me:{SECRET}@example.org"},
         {"some_password": SECRET},
+        {"some_section": {"huggingface_token": "short"}, "huggingface_token": SECRET},
         {"optimizer_args": f"weight_decay={SECRET}"},
         {"LoRA_type": "Standard", "network_weights": f"https://me:{SECRET}@example.org/x.safetensors"},
     ],
 )
 def test_secrets_are_neither_copied_nor_shown(preset, project, changes):
     (project / "theirs.json").write_text(json.dumps(GUI | changes))
-    assert SECRET not in preset("import", "theirs.json")
+    said = preset("import", "theirs.json")
+    assert SECRET not in said
+    assert "short" not in said
     assert SECRET not in (project / "params.yaml").read_text()
 
 
@@ -311,5 +322,9 @@ def test_files_that_are_no_text(preset, project, content):
     (project / "theirs").write_bytes(content)
     with pytest.raises(SpriteLoraError, match=r"no text in UTF-8|neither JSON nor TOML"):
         preset("import", "theirs")
-    with pytest.raises(SpriteLoraError, match="cannot be read: "):
-        preset("import", project)
+
+
+@pytest.mark.parametrize("place", [".", "nowhere.json", "/dev/zero"])
+def test_what_is_no_file(preset, place):
+    with pytest.raises(SpriteLoraError, match="is no file"):
+        preset("import", place)

@@ -38,7 +38,7 @@ tables = st.dictionaries(st.sampled_from(KEYS) | st.text(), anything, max_size=1
 def checked(path):
     """Import one file. What comes of it is allowed key by key, and can be printed."""
     try:
-        overlay, homeless = mapped(load_configuration(path), PARAMS)
+        overlay, left_out = mapped(load_configuration(path), PARAMS)
     except SpriteLoraError:
         return
     for name, setting in overlay.get("train", {}).items():
@@ -47,8 +47,8 @@ def checked(path):
         assert ("train", name) not in [where[:2] for where in wrong]
     package = {name: setting.value for name, setting in overlay.get("package", {}).items()}
     assert section_problems(Package, PARAMS["package"] | package) == []
-    assert all(line.isprintable() for line in homeless)
-    "\n".join(homeless).encode()
+    assert all(line.isprintable() for line in left_out)
+    "\n".join(left_out).encode()
 
 
 @settings(max_examples=60)

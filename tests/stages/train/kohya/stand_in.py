@@ -1,8 +1,8 @@
 """Stands for sd-scripts' train_network.py where the real one cannot run: its arguments, names, files, log; no training.
 
 It refuses flags that sd_scripts.json, which lies beside it, does not list. STAND_IN_NOTES names a file for its
-arguments and environment; STAND_IN_ENDS ends it with an error in that step; STAND_IN_WAITS makes it wait in that step
-for ever; STAND_IN_LOSS is the loss of every step.
+arguments and environment; STAND_IN_ENDS ends it with an error in that step, in the words of STAND_IN_SAYS;
+STAND_IN_WAITS makes it wait in that step for ever; STAND_IN_LOSS is the loss of every step.
 """
 
 import argparse
@@ -107,7 +107,7 @@ def main():
                 if os.environ.get("STAND_IN_WAITS") == str(number):
                     time.sleep(3600)
                 if os.environ.get("STAND_IN_ENDS") == str(number):
-                    raise RuntimeError("the stand-in ends here")
+                    raise RuntimeError(os.environ.get("STAND_IN_SAYS", "the stand-in ends here"))
                 loss = float(os.environ.get("STAND_IN_LOSS", number / 10))
                 for batch in range(args.gradient_accumulation_steps):
                     done = step - (batch < args.gradient_accumulation_steps - 1)

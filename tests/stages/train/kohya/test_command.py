@@ -9,9 +9,9 @@ import yaml
 from places import ROOT, SHARED
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.kohya.sd_scripts import ARGUMENTS
+from sprite_lora.kohya.sd_scripts import ARGUMENTS, script
 from sprite_lora.kohya.train_params import Train
-from stages.train.kohya.command import Place, arguments, flags, launch, script
+from stages.train.kohya.command import Place, arguments, flags, launch
 
 SDXL_CURRENT = {
     "pretrained_model_name_or_path": "stabilityai/stable-diffusion-xl-base-1.0",

@@ -1,4 +1,4 @@
-"""Loss and rates out of event files: one is sd-scripts v0.10.1's own (benchmarks/kohya_backend.py, its first epoch)."""
+"""Loss and rates out of event files, one of them of sd-scripts v0.10.1 itself: benchmarks/kohya_backend.py, epoch 1."""
 
 from pathlib import Path
 

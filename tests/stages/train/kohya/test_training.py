@@ -162,6 +162,14 @@ def test_what_is_half_written_is_not_gone_on_from(by_kohya, checkout, monkeypatc
 
 
 @pytest.mark.usefixtures("directly")
+def test_out_of_memory_names_what_helps(by_kohya, monkeypatch):
+    monkeypatch.setenv("STAND_IN_ENDS", "1")
+    monkeypatch.setenv("STAND_IN_SAYS", "CUDA out of memory. Tried to allocate 2.00 GiB")
+    with pytest.raises(SpriteLoraError, match="gradient_checkpointing"):
+        train()
+
+
+@pytest.mark.usefixtures("directly")
 def test_a_loss_that_is_no_number_stops_it(by_kohya, monkeypatch):
     monkeypatch.setenv("STAND_IN_LOSS", "nan")
     monkeypatch.setenv("STAND_IN_WAITS", "3")
