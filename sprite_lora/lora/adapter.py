@@ -1,7 +1,7 @@
 """What every kind of network has: modules that add to the output of the base model's, hooked in and taken out again.
 
-A network hooks into the base model and never changes it: `restore` leaves no trace. The package order is from here to
-`network` (kohya's networks.lora) and `lycoris` (LyCORIS), and to `applied`, which reads either from a file.
+A network hooks into the base model and never changes it: `restore` leaves no trace. The kinds are `network`, kohya's
+networks.lora, and `lycoris`; `network.applied` draws with a file of either.
 """
 
 import math
