@@ -60,14 +60,14 @@ _HUB = "nothing is fetched from a hub or uploaded to one; `dvc push` shares resu
 _FILES_BESIDE = "would write into outputs/dataset, which belongs to the stage `package`"
 _SAMPLES = "pictures are drawn by the stage `sample`"
 _SPLIT = "would take sprites out of the training; the epoch is chosen by its pictures"
-_STEPS = "checkpoints are those of train.save_every_n_epochs; the stages that follow count in epochs"
 
 REFUSED: dict[str, str] = {
     "pretrained_model_name_or_path": "is paths.base",
     "v2": "follows from paths.base",
+    "vae": "is paths.vae",
+    "network_weights": "is paths.network_weights",
     "train_data_dir": _DATASET,
     "reg_data_dir": "is paths.regularisation",
-    "network_weights": "is paths.network_weights",
     "conditioning_data_dir": _DATASET,
     "in_json": _DATASET,
     "dataset_config": f"{_DATASET}; no second file of settings",
@@ -88,10 +88,8 @@ REFUSED: dict[str, str] = {
     "cache_info": _FILES_BESIDE,
     "skip_cache_check": "there are no files of latents to check",
     "save_n_epoch_ratio": "is train.save_every_n_epochs",
-    "save_every_n_steps": _STEPS,
     "save_last_n_epochs": "would delete checkpoints",
     "save_last_n_steps": "would delete checkpoints",
-    "max_train_steps": "is train.max_train_epochs",
     "metadata_thumbnail": "copies any file into the checkpoints",
     "wandb_api_key": _SECRET,
     "huggingface_token": _SECRET,
@@ -111,6 +109,7 @@ REFUSED: dict[str, str] = {
 """Flag to why it must not stand in `train.kohya_args`, or where it belongs."""
 
 MODULES: dict[str, tuple[str, ...]] = {
+    "network_module": ("networks.lora", "lycoris.kohya"),
     "optimizer_type": (
         "DAdaptAdaGrad", "DAdaptAdam", "DAdaptAdan", "DAdaptAdanIP", "DAdaptAdamPreprint", "DAdaptLion", "DAdaptSGD",
         "DAdaptation", "Lion8bit", "PagedAdamW", "PagedAdamW32bit", "PagedAdamW8bit", "PagedLion8bit", "SGDNesterov",
@@ -130,7 +129,7 @@ MODULES: dict[str, tuple[str, ...]] = {
 Beside the values that a key of `train` knows.
 """
 
-FILES = ("base_weights", "vae")
+FILES = ("base_weights",)
 """Flags that name files: .safetensors alone, since sd-scripts unpickles others. Their hashes go into the record."""
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -180,6 +179,8 @@ def _wanted(argument: Argument, value: Any) -> str:
         return f"one of {', '.join(map(str, allowed))}"
     if argument.many and str(value).startswith("--"):
         return "a value, no flag"
+    if argument.name == "network_args" and str(value).partition("=")[0] in ("conv_dim", "conv_alpha"):
+        return "another argument: train.conv_dim and train.conv_alpha hold these"
     if argument.name in FILES and not str(value).endswith(".safetensors"):
         return "a .safetensors file"
     return ""

@@ -17,6 +17,18 @@ MEGABYTE = 1 << 20
 SPARE = 64 * MEGABYTE
 """Disk that is left free beside what is written."""
 
+MEMORY_KNOBS = (
+    "train.train_batch_size lower (with gradient_accumulation_steps higher, the same effective batch)",
+    "train.gradient_checkpointing: true",
+    "train.mixed_precision: bf16 or fp16",
+    "train.sdpa: true",
+    "package.resolution lower",
+    "train.optimizer_type: AdamW8bit",
+    "train.network_dim lower",
+    "train.network_train_unet_only: true",
+)
+"""In order of effect."""
+
 
 class StopRequestedError(Exception):
     """SIGTERM or SIGINT came; the state is to be saved."""

@@ -1,15 +1,19 @@
 import pytest
-import yaml
-from places import ROOT
 
 from sprite_lora.kohya.network_args import LycorisArgs, lycoris_args, read_back, recorded
 from sprite_lora.kohya.train_params import Train
 
-PLAIN = yaml.safe_load((ROOT / "params.yaml").read_text())["train"] | {"conv_dim": None, "conv_alpha": None}
+REQUIRED = {
+    "backend": "native", "output_name": "t", "network_dim": 4, "conv_dim": None, "network_train_unet_only": False,
+    "network_train_text_encoder_only": False, "v_parameterization": False, "clip_skip": None, "train_batch_size": 1,
+    "gradient_accumulation_steps": 1, "num_processes": 1, "mixed_precision": "no", "save_precision": None,
+    "max_token_length": 75, "seed": 1, "max_train_epochs": 1, "save_every_n_epochs": 1, "save_state_every_n_steps": 1,
+    "max_train_steps": None, "save_every_n_steps": None, "zero_terminal_snr": False,
+}  # fmt: skip
 
 
 def train(**changes):
-    return Train(**PLAIN | {"network_module": "lycoris.kohya"} | changes)
+    return Train(**REQUIRED | {"network_module": "lycoris.kohya"} | changes)
 
 
 def test_arguments_are_read_as_lycoris_reads_them():

@@ -26,10 +26,7 @@ def content(file):
 
 
 def overlay(name):
-    settings = load_preset(ROOT / "presets" / f"{name}.yaml")
-    # Goes as soon as the registry of backends has kohya: then sd15 and sdxl are allowed as they stand.
-    settings["train"]["backend"] = load_preset(ROOT / "presets" / "nano.yaml")["train"]["backend"]
-    return settings
+    return load_preset(ROOT / "presets" / f"{name}.yaml")
 
 
 def applied(name, text=PARAMS):

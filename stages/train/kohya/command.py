@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.kohya.metadata import OWN
 from sprite_lora.kohya.network_args import LORA
-from sprite_lora.kohya.sd_scripts import ARGUMENTS, wrong_script
+from sprite_lora.kohya.sd_scripts import ARGUMENTS, COMMITS, wrong_script
 from sprite_lora.kohya.train_params import FLAGS, Train
 from sprite_lora.lora.checkpoints import counts_steps
 
@@ -34,6 +33,8 @@ class Place:
     """Pixels."""
     regularisation: Path | None
     """None where there are no such pictures."""
+    vae: Path | None
+    """None for the base's own."""
     network_weights: Path | None
     """None where training starts anew."""
     output: Path
@@ -41,15 +42,19 @@ class Place:
     logs: Path
 
 
-def flags(params: Train, place: Place) -> dict[str, Any]:
-    """Every flag with its value; True for a switch, a list for several values."""
+def flags(params: Train, place: Place, tag: str) -> dict[str, Any]:
+    """Every flag with its value; True for a switch, a list for several values.
+
+    A flag that came after the release `tag` is left out where it has its parser's default.
+    """
     given = {**_of_params(params), **{name: value for name, value in params.kohya_args.items() if value is not None}}
-    given["network_args"] = [*_network_args(params), *params.network_args]
+    given["network_args"] = [*_network_args(params), *(given.get("network_args") or ())]
     owned = {
         "pretrained_model_name_or_path": place.base,
         "v2": place.family == "sd_v2",
         "train_data_dir": place.dataset,
         "reg_data_dir": place.regularisation,
+        "vae": place.vae,
         "network_weights": place.network_weights,
         "resolution": f"{place.resolution},{place.resolution}",
         "caption_extension": ".txt",
@@ -61,9 +66,18 @@ def flags(params: Train, place: Place) -> dict[str, Any]:
         "log_with": "tensorboard",
         "tokenizer_cache_dir": place.tokenizers,
     }
-    defaults = {"max_data_loader_n_workers": LOADERS}
-    everything = {**defaults, **given, **owned}
-    return {name: value for name, value in everything.items() if not _is_absent(value)}
+    everything = {"max_data_loader_n_workers": LOADERS, **given, **owned}
+    return {
+        name: value
+        for name, value in everything.items()
+        if not _is_absent(value) and not (_is_newer(name, tag) and value == ARGUMENTS[name].default)
+    }
+
+
+def _is_newer(name: str, tag: str) -> bool:
+    """Whether the flag came after the release."""
+    since, order = ARGUMENTS[name].since, [*COMMITS]
+    return bool(since) and order.index(tag) > order.index(since)
 
 
 def _is_absent(value: Any) -> bool:
@@ -86,11 +100,12 @@ def _of_params(params: Train) -> dict[str, Any]:
 
 
 def _network_args(params: Train) -> list[str]:
-    """Keys of `train` that sd-scripts takes as arguments of the network. LyCORIS gives a conv_alpha its own default."""
-    values: dict[str, Any] = params.model_dump(include=set(OWN))
-    if params.conv_dim is not None and params.conv_alpha is None and params.network_module == LORA:
-        values["conv_alpha"] = 1.0
-    return [f"{name}={values[name]}" for name in OWN if values[name] is not None]
+    """Keys of `train` that sd-scripts takes as arguments of the network. LyCORIS has its own default of conv_alpha."""
+    alpha = 1.0 if params.conv_alpha is None and params.network_module == LORA else params.conv_alpha
+    given = {"conv_dim": params.conv_dim, "conv_alpha": alpha} if params.conv_dim is not None else {}
+    convolutions = {name: value for name, value in given.items() if value is not None}
+    dropout = {name: value for name in ("rank_dropout", "module_dropout") if (value := getattr(params, name))}
+    return [f"{name}={value}" for name, value in {**convolutions, **dropout}.items()]
 
 
 def arguments(given: Mapping[str, Any]) -> list[str]:
@@ -114,17 +129,13 @@ def _values(name: str, values: Iterable[Any]) -> list[str]:
     return texts
 
 
-def check_flags(given: Mapping[str, Any], family: str, tag: str, tags: Iterable[str]) -> None:
-    """Raise SpriteLoraError for flags that this release, or its script for this family, does not have.
-
-    `tags`: the pinned ones, newest first.
-    """
-    order = [*tags]
+def check_flags(given: Mapping[str, Any], family: str, tag: str) -> None:
+    """Raise SpriteLoraError for flags that this release, or its script for this family, does not have."""
     for name in given:
-        since = ARGUMENTS[name].since
-        if since and order.index(tag) > order.index(since):
+        if _is_newer(name, tag):
+            since = ARGUMENTS[name].since
             raise SpriteLoraError(
-                f"train.kohya_args: `{name}` came with {since}, and the checkout is {tag}",
+                f"train: `{name}` came with {since}, and the checkout is {tag}",
                 f"uv run sprite-lora kohya install --tag {since}",
             )
     for message in wrong_script(given, family):

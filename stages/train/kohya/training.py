@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sprite_lora.bases.autoencoder import external_vae
 from sprite_lora.bases.registry import family_of
 from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError
@@ -18,7 +19,7 @@ from sprite_lora.core.files import sha256
 from sprite_lora.core.params import Paths
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import read_regularisation
-from sprite_lora.kohya.sd_scripts import COMMITS, FILES, script
+from sprite_lora.kohya.sd_scripts import FILES, script
 from sprite_lora.kohya.train_params import FLAGS, Train
 from sprite_lora.lora.checkpoints import counts_steps, epoch_of, run_steps
 from sprite_lora.lora.size import lora_bytes, lora_parameters, lora_targets
@@ -77,8 +78,8 @@ def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any
         StepLog(paths.reports / "train", rows)
         return
     found = checkout.find()
-    run = Run(params, paths, manifest, record, state)
-    check_flags(run.flags, run.place.family, found.tag, COMMITS)
+    run = Run(params, paths, manifest, record, state, found.tag)
+    check_flags(run.flags, run.place.family, found.tag)
     state.begin(record)
     log = RunLog(paths.logs / "train" / f"{record['fingerprint']}.json", machine.device())
     log.write()
@@ -96,7 +97,9 @@ def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any
 class Run:
     """One run, perhaps in several attempts."""
 
-    def __init__(self, params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State) -> None:
+    def __init__(
+        self, params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State, tag: str
+    ) -> None:
         regular = read_regularisation(paths.regularisation)
         self.params, self._paths = params, paths
         self.steps_per_epoch = steps_per_epoch(params, manifest, regular)
@@ -107,13 +110,14 @@ class Run:
             family=family_of(paths.base).name,
             dataset=paths.dataset.absolute(),
             resolution=manifest.resolution,
-            network_weights=start.absolute() if (start := start_file(paths.network_weights)) else None,
             regularisation=paths.regularisation.absolute() if regular else None,
+            vae=vae.absolute() if (vae := external_vae(paths.vae)) else None,
+            network_weights=start.absolute() if (start := start_file(paths.network_weights)) else None,
             output=self.left.output.absolute(),
             tokenizers=self.left.tokenizers.absolute(),
             logs=self.left.events.absolute(),
         )
-        self.flags = flags(params, self.place)
+        self.flags = flags(params, self.place, tag)
         self._log = paths.logs / "train" / f"{record['fingerprint']}.kohya.log"
         self._steps: StepLog | None = None
         self._rows: list[dict[str, float]] = []

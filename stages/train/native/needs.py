@@ -14,18 +14,6 @@ from stages.train.faults import check_disk
 HEADER = 1 << 20
 """Bytes that are kept for a checkpoint's metadata; a long tag list takes some hundred thousand."""
 
-MEMORY_KNOBS = (
-    "train.train_batch_size lower (with gradient_accumulation_steps higher, the same effective batch)",
-    "train.gradient_checkpointing: true",
-    "train.mixed_precision: bf16 or fp16",
-    "train.sdpa: true",
-    "package.resolution lower",
-    "train.optimizer_type: AdamW8bit",
-    "train.network_dim lower",
-    "train.network_train_unet_only: true",
-)
-"""In order of effect."""
-
 
 def memory_used(params: Train, resolution: int) -> str:
     """What a step's memory hangs on most, in words."""

@@ -87,7 +87,7 @@ def train_on(
         state.begin(record)
         log.write()
     used = needs.memory_used(params, manifest.resolution)
-    with machine.explaining_memory(used, needs.MEMORY_KNOBS), faults.interruption() as interruption:
+    with machine.explaining_memory(used, faults.MEMORY_KNOBS), faults.interruption() as interruption:
         run, metadata = prepare(params, paths, manifest, record, accelerator)
         if chief and (taken := take_over(state, record, params, metadata, run.plan.steps_per_epoch)):
             print(taken)

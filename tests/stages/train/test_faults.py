@@ -86,7 +86,7 @@ def test_too_little_memory_names_the_knobs_in_order(project, monkeypatch, error)
         project.train()
     message = str(caught.value)
     assert "train_batch_size 2, 48 px, network_dim 4" in message
-    places = [message.index(knob.split()[0]) for knob in needs.MEMORY_KNOBS[1:]]
+    places = [message.index(knob.split()[0]) for knob in faults.MEMORY_KNOBS[1:]]
     assert places == sorted(places)
     assert message.index("train.train_batch_size lower") < places[0]
 

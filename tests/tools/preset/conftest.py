@@ -14,9 +14,6 @@ def project(tmp_path, monkeypatch):
     """A folder with params.yaml and the presets, and nothing else; the working directory."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    for path in (tmp_path / "presets").glob("*.yaml"):
-        # Goes as soon as the registry of backends has kohya.
-        path.write_text(path.read_text().replace("backend: kohya ", "backend: native "))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

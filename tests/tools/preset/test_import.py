@@ -134,6 +134,13 @@ def test_a_network_of_lycoris_comes_whole_or_not_at_all(taken):
         assert reasons(left_out)["network_dim"] == "belongs to network_module lycoris.kohya"
 
 
+def test_a_kind_of_network_that_is_not_trained_here(taken):
+    found, left_out = taken(GUI | {"LoRA_type": "LyCORIS/iA3", "train_on_input": True, "conv_dim": 0, "conv_alpha": 0})
+    assert not {"network_dim", "network_alpha", "conv_dim"} & found["train"].keys()
+    assert found["train"]["train_batch_size"] == 3
+    assert reasons(left_out)["network_dim"] == "belongs to network_module lycoris.kohya"
+
+
 def test_steps_and_guidance_of_the_guis_samples(taken):
     prompts = "a hero --n bad --w 512 --d 1 --l 6.5 --s 20\na villain --l 6.5 --s 25"
     content = GUI | {"sample_prompts": prompts, "sample_sampler": "euler_a", "sample_every_n_epochs": 1}

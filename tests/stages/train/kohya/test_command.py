@@ -4,14 +4,16 @@ Each flag of a noted command stands in ours with the same value, but for those t
 ours has beside them is owned too, or has the value that sd-scripts takes without it.
 """
 
+from dataclasses import replace
+
 import pytest
 import yaml
 from places import ROOT, SHARED
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.kohya.sd_scripts import ARGUMENTS, script
+from sprite_lora.kohya.sd_scripts import ARGUMENTS, DEFAULT_TAG, script
 from sprite_lora.kohya.train_params import Train
-from stages.train.kohya.command import Place, arguments, flags, launch
+from stages.train.kohya.command import Place, arguments, check_flags, flags, launch
 
 SDXL_CURRENT = {
     "pretrained_model_name_or_path": "stabilityai/stable-diffusion-xl-base-1.0",
@@ -65,7 +67,7 @@ def of_history(name, **more):
         "network_train_text_encoder_only": False, "v_parameterization": False, "clip_skip": None, "num_processes": 1,
         "train_batch_size": 1, "gradient_accumulation_steps": 1, "mixed_precision": "no", "save_precision": None,
         "max_token_length": 75, "seed": 0, "max_train_epochs": 1, "save_every_n_epochs": 1,
-        "save_state_every_n_steps": 50,
+        "save_state_every_n_steps": 50, "max_train_steps": None, "save_every_n_steps": None, "zero_terminal_snr": False,
     }  # fmt: skip
     return Train(**{**needed, **given, **more}), content
 
@@ -73,14 +75,14 @@ def of_history(name, **more):
 def place(tmp_path, family="sdxl_base_v1-0", resolution=1024):
     return Place(
         base=tmp_path / "base", family=family, dataset=tmp_path / "dataset", resolution=resolution,
-        regularisation=None, network_weights=None,
-        output=tmp_path / "output", tokenizers=tmp_path / "tokenizers", logs=tmp_path / "logs",
+        regularisation=None, vae=None, network_weights=None, output=tmp_path / "output",
+        tokenizers=tmp_path / "tokenizers", logs=tmp_path / "logs",
     )  # fmt: skip
 
 
 def line(params, where):
     """Our command line: flag to value, "" for a switch."""
-    listed = arguments(flags(params, where))
+    listed = arguments(flags(params, where, DEFAULT_TAG))
     assert all(one.startswith("--") for one in listed), "a value stands behind its flag's ="
     return {name: value for name, _, value in (one.removeprefix("--").partition("=") for one in listed)}
 
@@ -130,23 +132,23 @@ def test_the_notes_hold_these_commands():
 def test_what_differs_from_flag_to_flag(tmp_path):
     params, _ = of_history(
         "sdxl_current", conv_dim=8, conv_alpha=4.0, unet_lr=0.0, lr_warmup_steps=5.0, optimizer_args=["weight_decay=0"],
-        network_args=["algo=lokr"], network_module="lycoris.kohya", rank_dropout=0.1,
-        kohya_args={"flip_aug": False, "loss_type": "huber", "lr_scheduler": "polynomial", "max_timestep": None},
+        network_args=["algo=lokr"], network_module="lycoris.kohya", loss_type="huber", lr_scheduler="polynomial",
+        rank_dropout=0.1, kohya_args={"flip_aug": False, "caption_prefix": None},
     )  # fmt: skip
-    listed = arguments(flags(params, place(tmp_path, "sd_v2")))
+    listed = arguments(flags(params, place(tmp_path, "sd_v2"), DEFAULT_TAG))
     at = listed.index("--network_args")
-    assert listed[at : at + 5] == ["--network_args", "conv_dim=8", "conv_alpha=4.0", "rank_dropout=0.1", "algo=lokr"]
+    assert listed[at + 1 : at + 5] == ["conv_dim=8", "conv_alpha=4.0", "rank_dropout=0.1", "algo=lokr"]
     assert {"--v2", "--unet_lr=0.0", "--lr_warmup_steps=5", "--loss_type=huber", "--lr_scheduler=polynomial"} <= {
         *listed
     }
     assert {"--network_module=lycoris.kohya"} <= {*listed}
-    assert not any("flip_aug" in one or "max_timestep" in one or "reg_data_dir" in one for one in listed)
+    assert not any("flip_aug" in one or "caption_prefix" in one or "reg_data_dir" in one for one in listed)
 
 
 def test_values_that_would_be_flags_are_refused(tmp_path):
     params, _ = of_history("sdxl_current", optimizer_args=["--output_dir=/"])
     with pytest.raises(SpriteLoraError, match="would be read as a flag"):
-        arguments(flags(params, place(tmp_path)))
+        arguments(flags(params, place(tmp_path), DEFAULT_TAG))
 
 
 def test_accelerate_takes_nothing_from_a_file_of_its_own():
@@ -156,3 +158,19 @@ def test_accelerate_takes_nothing_from_a_file_of_its_own():
         *several
     }
     assert "--cpu" not in several
+
+
+def test_an_autoencoder_and_weights_to_start_from_are_those_of_paths(tmp_path):
+    params, _ = of_history("sdxl_current")
+    where = replace(place(tmp_path), vae=tmp_path / "v.safetensors", network_weights=tmp_path / "w.safetensors")
+    ours = line(params, where)
+    assert (ours["vae"], ours["network_weights"]) == (str(where.vae), str(where.network_weights))
+
+
+def test_a_newer_releases_flag_is_left_out_of_an_older_one_unless_it_is_set(tmp_path):
+    params, _ = of_history("sdxl_current", loss_type="huber")
+    assert flags(params, place(tmp_path), "v0.10.1")["huber_scale"] == 1.0
+    assert "huber_scale" not in flags(params, place(tmp_path), "v0.9.1")
+    changed, _ = of_history("sdxl_current", loss_type="huber", huber_scale=2.0)
+    with pytest.raises(SpriteLoraError, match=r"`huber_scale` came with v0\.10\.1"):
+        check_flags(flags(changed, place(tmp_path), "v0.9.1"), "sdxl_base_v1-0", "v0.9.1")

@@ -224,7 +224,7 @@ def test_a_flag_of_a_newer_release_is_refused(by_kohya, checkout, monkeypatch):
     commit = sd_scripts.COMMITS["v0.10.1"]
     monkeypatch.setitem(sd_scripts.COMMITS, "v0.9.1", commit)
     monkeypatch.setitem(sd_scripts.COMMITS, "v0.10.1", "0" * 40)
-    by_kohya.edit(kohya_args={"huber_scale": 2.0})
+    by_kohya.edit(loss_type="huber", huber_scale=2.0)
     with pytest.raises(SpriteLoraError, match=r"came with v0\.10\.1, and the checkout is v0\.9\.1"):
         train()
 
@@ -238,7 +238,8 @@ def test_settings_that_need_a_gpu_are_refused_without(by_kohya):
 
 @pytest.mark.usefixtures("directly")
 def test_sdxl_has_its_own_script_and_both_tokenizers(project_sdxl, checkout):
-    project_sdxl.edit(backend="kohya", network_dim=2, kohya_args={"cache_text_encoder_outputs": True})
+    cached = {"cache_text_encoder_outputs": True, "network_train_unet_only": True, "shuffle_caption": False}
+    project_sdxl.edit(backend="kohya", network_dim=2, **cached)
     for picture in (project_sdxl.root / "outputs/dataset/1_punk").glob("*.png"):
         picture.with_suffix(".txt").write_text("pixel art")
     train()
