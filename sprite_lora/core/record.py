@@ -17,7 +17,7 @@ NO_WEIGHTS = (".md", ".py", ".pyc")
 """Files beside a base model's weights that change nothing drawn; .dvcignore names the same."""
 
 LIBRARIES = (
-    "accelerate", "bitsandbytes", "diffusers", "lion-pytorch", "numpy", "nvidia-cublas-cu12",
+    "accelerate", "bitsandbytes", "diffusers", "lion-pytorch", "lycoris-lora", "numpy", "nvidia-cublas-cu12",
     "nvidia-cuda-runtime-cu12", "nvidia-cudnn-cu12", "pillow", "prodigyopt", "safetensors", "tokenizers", "torch",
     "transformers", "xformers",
 )  # fmt: skip

@@ -85,12 +85,12 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
     )
     alone = [problem(values) for problem in (schedule_problem, caching_problem, half_problem)]
     return [
+        *((True, problem) for problem in problems(values)),
         *(
             ((values[one] is None) == (values[other] is None), f"{one} or {other}: give one, the other is null")
             for one, other in (("max_train_epochs", "max_train_steps"), ("save_every_n_epochs", "save_every_n_steps"))
         ),
         *((bool(message), message) for message in alone),
-        *((values["backend"] == "native", problem) for problem in problems(values)),
         (
             unet_only and text_only,
             "network_train_unet_only and network_train_text_encoder_only leave nothing to train: keep one",

@@ -130,8 +130,15 @@ def _value(name: str, value: str) -> Any:
 
 
 def problems(values: dict[str, Any]) -> Iterator[str]:
-    """What of a native training's network is not allowed; `values`: the section `train`."""
+    """What of the network's settings is not allowed; `values`: the section `train`.
+
+    Arguments for sd-scripts itself are LyCORIS' affair, but for those that have a key of their own.
+    """
     args = values["network_args"]
+    if values["backend"] != "native":
+        keyed = [name for name in (text.partition("=")[0].strip() for text in args) if name in OWN_KEYS]
+        yield from (f"network_args: {name} has its own key, train.{OWN_KEYS[name]}" for name in keyed)
+        return
     if values["network_module"] == LORA:
         for name in (text.partition("=")[0].strip() for text in args):
             own = f"has its own key, train.{OWN_KEYS[name]}" if name in OWN_KEYS else f"is not known for {LORA} here"

@@ -1,9 +1,10 @@
 """What every kind of network has: modules that add to the output of the base model's, hooked in and taken out again.
 
-A network hooks into the base model and never changes it: `restore` leaves no trace. The package order is from here to
-`network` (kohya's networks.lora) and `lycoris` (LyCORIS), and to `applied`, which reads either from a file.
+A network hooks into the base model and never changes it: `restore` leaves no trace. The kinds are `network`, kohya's
+networks.lora, and `lycoris`; `network.applied` draws with a file of either.
 """
 
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.core import rng
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.lora.file import read_tensors
+
+HALF = 2**-8
+"""Relative precision of the coarsest format that holds an alpha, bf16."""
 
 
 class Addition(Protocol):
@@ -116,7 +120,7 @@ class Network(nn.Module):
         own = self.file_tensors()
         alphas = {name: own[name].clone() for name in own if name.endswith(".alpha")}
         for name, alpha in alphas.items():
-            if tensors[name] != alpha.to(tensors[name].dtype):
+            if not math.isclose(float(tensors[name]), float(alpha), rel_tol=HALF):
                 raise SpriteLoraError(
                     f"{path}: {name} is {float(tensors[name]):g}, and the network to train has {float(alpha):g}",
                     "network_alpha and conv_alpha must be those that the file was trained with",

@@ -64,6 +64,13 @@ def test_draws_from_the_global_state_are_refused_by_name(name):
     assert train(module_dropout=0.1).module_dropout == 0.1
 
 
+def test_for_sd_scripts_itself_only_keys_of_our_own_are_refused():
+    plain = {"backend": "kohya", "rank_dropout": 0.1}
+    assert train(**plain, network_args=["algo=boft", "block_size=4"]).network_args[0] == "algo=boft"
+    with pytest.raises(ValueError, match=r"conv_dim has its own key, train\.conv_dim"):
+        train(**plain, network_args=["conv_dim=8"])
+
+
 def test_kohyas_own_network_takes_none_here():
     for argument, message in (
         ("conv_dim=4", "conv_dim has its own key, train.conv_dim"),

@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 import torch
 from places import SHARED
@@ -250,3 +252,46 @@ def test_names_are_unique(sd, sdxl):
     for base in (sd, sdxl):
         names = [name for name, _ in target_modules(base)]
         assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("target", "shape"),
+    [(torch.nn.Linear(6, 5), (40, 6)), (torch.nn.Linear(6, 5), (40, 3, 6)), (torch.nn.Conv2d(6, 5, 3), (40, 6, 4, 4))],
+    ids=["linear", "linear on a sequence", "convolution"],
+)
+def test_rank_dropout_drops_whole_ranks_of_each_picture(target, shape):
+    """kohya's `LoRAModule.forward`: a mask (pictures, rank), and a scale of 1 / (1 - rank_dropout)."""
+    lora = LoRAModule("m", target, rank=16, alpha=8.0, seed=3, dropout=0.0)
+    torch.nn.init.normal_(lora.lora_up.weight)
+    lora.rank_dropout = 0.25
+    x, zero = torch.randn(shape), torch.zeros(1)
+    found = lora.add(target, (x,), zero).detach()
+    low = lora.lora_down(x).detach().double()
+    kept = lora._kept_ranks(torch.empty_like(low))
+    assert kept.shape == (40, 16) if low.dim() == 2 else kept.numel() == 40 * 16
+    assert set(kept.unique().tolist()) == {0.0, 1.0}
+    assert kept.mean().item() == pytest.approx(0.75, abs=0.06)
+    expected = lora.lora_up.double()(low * kept) * (8.0 / 16) / (1 - 0.25)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-5)
+    lora.float().eval()
+    assert not torch.allclose(lora.add(target, (x,), zero).detach(), found)
+
+
+def test_module_dropout_leaves_a_module_out_of_the_whole_batch():
+    """As in kohya one draw per module and step; a part of the batch that is computed by itself draws the same."""
+    target = torch.nn.Linear(4, 4)
+    lora = LoRAModule("m", target, rank=2, alpha=2.0, seed=3, dropout=0.0)
+    torch.nn.init.normal_(lora.lora_up.weight)
+    lora.module_dropout = 0.3
+    x, zero = torch.randn(2, 4), torch.zeros(2, 4)
+
+    def acts(step, part=0):
+        lora.draws.step = step
+        lora.draws.part_of_thread = {threading.get_ident(): part}
+        return bool(lora.add(target, (x,), zero).any())
+
+    acting = [acts(step) for step in range(400)]
+    assert sum(acting) / 400 == pytest.approx(0.7, abs=0.07)
+    assert [acts(step, part=2) for step in range(400)] == acting
+    lora.eval()
+    assert all(acts(step) for step in range(20))

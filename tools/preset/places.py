@@ -67,9 +67,9 @@ ELSEWHERE = {
     "log_tracker_config": _LOG,
     "wandb_run_name": _LOG,
     "sample_prompts": _SAMPLES,
-    "sample_every_n_epochs": _SAMPLES,
+    "sample_every_n_epochs": "logs.sample_every_n_epochs is your own",
     "sample_every_n_steps": _SAMPLES,
-    "sample_at_first": _SAMPLES,
+    "sample_at_first": "logs.sample_at_first is your own",
     "sample_sampler": "sample.scheduler is the sampler; this file draws no samples with it",
     "save_state": _STATE,
     "save_state_on_train_end": _STATE,
@@ -94,8 +94,6 @@ ELSEWHERE = {
 
 OF_SD_SCRIPTS = {
     "no_half_vae": "the native trainer's autoencoder is always float32",
-    "network_module": "networks.lora alone is trained here",
-    "network_args": "arguments of a network that is not trained here",
     "max_train_steps": "train.max_train_epochs says how long, and stays",
     "mem_eff_attn": "train.xformers and train.sdpa are the kinds of attention",
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.kohya.network_args import LORA
 from sprite_lora.kohya.sd_scripts import ARGUMENTS, COMMITS, wrong_script
 from sprite_lora.kohya.train_params import FLAGS, Train
 from sprite_lora.lora.checkpoints import counts_steps
@@ -99,9 +100,10 @@ def _of_params(params: Train) -> dict[str, Any]:
 
 
 def _network_args(params: Train) -> list[str]:
-    """Keys of `train` that sd-scripts takes as arguments of the network."""
-    alpha = 1.0 if params.conv_alpha is None else params.conv_alpha
-    convolutions = {"conv_dim": params.conv_dim, "conv_alpha": alpha} if params.conv_dim is not None else {}
+    """Keys of `train` that sd-scripts takes as arguments of the network. LyCORIS has its own default of conv_alpha."""
+    alpha = 1.0 if params.conv_alpha is None and params.network_module == LORA else params.conv_alpha
+    given = {"conv_dim": params.conv_dim, "conv_alpha": alpha} if params.conv_dim is not None else {}
+    convolutions = {name: value for name, value in given.items() if value is not None}
     dropout = {name: value for name in ("rank_dropout", "module_dropout") if (value := getattr(params, name))}
     return [f"{name}={value}" for name, value in {**convolutions, **dropout}.items()]
 

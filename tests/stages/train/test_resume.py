@@ -19,7 +19,10 @@ OPTIMIZERS = {
     "Prodigy": {"optimizer_type": "Prodigy", "learning_rate": 1.0, "text_encoder_lr": None},
     "Adafactor": {"optimizer_type": "Adafactor", "lr_scheduler": "adafactor"},
 }
-RANDOM = {"shuffle_caption": True, "network_dropout": 0.1, "noise_offset": 0.1, "multires_noise_iterations": 4}
+RANDOM = {
+    "shuffle_caption": True, "network_dropout": 0.1, "rank_dropout": 0.1, "module_dropout": 0.1, "noise_offset": 0.1,
+    "multires_noise_iterations": 4,
+}  # fmt: skip
 LOG = "reports/train/plots/metrics/loss.tsv"
 
 
