@@ -6,7 +6,7 @@ FOLDER is a checkout as `sprite-lora kohya install` makes it; the base a model o
 `benchmarks.kohya_file` makes of random weights. For each checkout: a clone of the working tree with four sprites, two
 epochs of two steps at 192 px, two prompts, two denoising steps, everything by `dvc repro`. Then the training alone
 again, stopped by SIGTERM after its first epoch, and gone on: its losses stand beside those of the first run. Prints a
-line per check and exits 1 where one fails. About ten minutes a checkout on two cores, 12 GB of memory.
+line per check and exits 1 where one fails. A quarter of an hour to a half a checkout on two cores, 12 GB of memory.
 """
 
 import argparse

@@ -33,6 +33,8 @@ def schedule_problem(values: dict[str, Any]) -> str:
     if unknown and values["backend"] == "native":
         takes = f"takes {', '.join(known)} alone" if known else "takes none"
         return f"lr_scheduler_args: {', '.join(unknown)}: the native trainer's lr_scheduler {scheduler} {takes}"
+    if any(not isinstance(arguments.get(name, 0.0), int | float) for name in known):
+        return f"lr_scheduler_args: {', '.join(known)} must be a number"
     if scheduler == "polynomial" and not rate > arguments.get("lr_end", 1e-7):
         return "lr_scheduler polynomial falls from learning_rate to lr_end (lr_scheduler_args, 1e-7): it must be lower"
     if scheduler == "cosine_with_min_lr":

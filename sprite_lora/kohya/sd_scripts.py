@@ -179,8 +179,6 @@ def _wanted(argument: Argument, value: Any) -> str:
         return f"one of {', '.join(map(str, allowed))}"
     if argument.many and str(value).startswith("--"):
         return "a value, no flag"
-    if argument.name == "network_args" and str(value).partition("=")[0] in ("conv_dim", "conv_alpha"):
-        return "another argument: train.conv_dim and train.conv_alpha hold these"
     if argument.name in FILES and not str(value).endswith(".safetensors"):
         return "a .safetensors file"
     return ""

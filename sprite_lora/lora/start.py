@@ -18,13 +18,13 @@ def start_file(network_weights: Path) -> Path | None:
         if held:
             raise SpriteLoraError(
                 f"paths.network_weights {network_weights} is a folder with {held[0]} in it",
-                "name the .safetensors file itself; an empty folder, such as models/network_weights, means none",
+                "name the .safetensors file itself; an empty folder, such as models/no_weights, means none",
             )
         return None
     if not network_weights.is_file():
         raise SpriteLoraError(
             f"paths.network_weights {network_weights} does not exist",
-            "for none: an empty folder, models/network_weights",
+            "for none: an empty folder, models/no_weights",
         )
     if network_weights.suffix != ".safetensors":
         raise SpriteLoraError(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sprite_lora.bases.autoencoder import external_vae
 from sprite_lora.bases.registry import ignored_settings
 from sprite_lora.kohya.effective import SETTINGS, Value, resolve
 from sprite_lora.kohya.train_params import FLAGS
@@ -18,9 +19,6 @@ SAMPLING = ("seed", "steps", "guidance_scale", "scheduler", "negative_prompt", "
 AFTER = ("validate", "score", "select", "finish", "report")
 """Sections of params.yaml that come in after or before training and sampling."""
 
-
-NO_VAE = "none"
-"""Name of the empty folder that stands in `paths.vae` for the base's own autoencoder."""
 
 CODE = "trainer's code"
 """Key of `software` for the hash of the code that trains."""
@@ -107,8 +105,8 @@ def from_params(
     sample, paths = _section(content, "sample"), _section(content, "paths")
     prompts = sample.get("prompts")
     given, unknown = given_settings(train, package) | {"num_reg_images": regularisation}, {}
-    vae = _text(paths.get("vae"))
-    given["vae"] = None if vae is None or Path(vae).name == NO_VAE else Path(vae).name
+    vae = external_vae(Path(str(paths["vae"]))) if paths.get("vae") else None
+    given["vae"] = vae and vae.name
     if captions is not None and captions.texts is not None:
         given["num_train_images"] = len(captions.texts)
     else:

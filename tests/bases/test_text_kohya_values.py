@@ -32,7 +32,7 @@ def test_windows_of_tokens(tokenizer, case):
 
 
 class Encoder:
-    """The stand-in of values_of_data.py: a state says its layer and place; the norm adds 0.5, projecting doubles."""
+    """As in values_of_data.py: a state says its layer and place; the norm adds 0.5, the projection doubles."""
 
     device = torch.device("cpu")
     text_model = SimpleNamespace(final_layer_norm=lambda states: states + 0.5)

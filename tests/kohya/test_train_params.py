@@ -122,6 +122,7 @@ def test_the_projects_own_section_is_valid():
         ),
         ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["power=2"]}, "polynomial takes lr_end alone"),
         ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["lr_end"]}, "'lr_end' is not key=value"),
+        ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["lr_end='x'"]}, "lr_end must be a number"),
         ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["lr_end=1.0"]}, "it must be lower"),
         ({"lr_scheduler": "cosine_with_min_lr"}, "needs lr_scheduler_min_lr_ratio"),
         (

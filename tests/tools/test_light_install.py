@@ -38,7 +38,7 @@ def project(tmp_path_factory):
     """The sample set in a Git repository, and a LoRA file with our record."""
     root = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "params.yaml", root)
-    for name in ("data", "captions", "regularisation", "models/vae", "models/network_weights"):
+    for name in ("data", "captions", "regularisation", "models/no_vae", "models/no_weights"):
         shutil.copytree(ROOT / name, root / name)
     shutil.copytree(ROOT / "models" / "nano", root / "models" / "nano")
     who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")

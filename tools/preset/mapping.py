@@ -61,6 +61,7 @@ def mapped(found: Configuration, content: dict[str, Any]) -> tuple[Overlay, list
         work.left_out.append(f"num_repeats: stands in the name of the pictures' folder there; {kept}")
     if found.whole:
         work.train = _defaults(work, backend) | work.train
+    _count(work, flags)
     _drop_conflicts(work, flags)
     overlay = {"package": work.package, "train": work.train, "sample": dict(_sampling(work, found.sampling))}
     return {section: _settings(section, values) for section, values in overlay.items() if values}, work.left_out
@@ -98,6 +99,19 @@ def _attention(flags: dict[str, Any]) -> dict[str, Any]:
         if flags.get(chosen) is True:
             return {other: False}
     return {}
+
+
+def _count(work: _Import, flags: dict[str, Any]) -> None:
+    """Length and interval in epochs where the file gives epochs, as in sd-scripts; else in steps."""
+    for epochs, steps in (("max_train_epochs", "max_train_steps"), ("save_every_n_epochs", "save_every_n_steps")):
+        given = {name: work.train.pop(name, None) for name in (epochs, steps)}
+        given = {name: value for name, value in given.items() if value and flags.get(name)}
+        if epochs in given:
+            work.train |= {epochs: given[epochs], steps: None}
+            if steps in given:
+                work.refuse(steps, given[steps], f"{epochs} decides")
+        elif steps in given:
+            work.train |= {epochs: None, steps: given[steps]}
 
 
 def _own_rates(work: _Import, flags: dict[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def project(tmp_path: Path) -> Project:
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     prompt = caption("green", 1).replace("brown hair", "black hair")
     made.edit(paths__base=str(ROOT / "models/nano"), sample__prompts={"one": prompt})
-    for empty in ("regularisation", "models/vae", "models/network_weights"):
+    for empty in ("regularisation", "models/no_vae", "models/no_weights"):
         (tmp_path / empty).mkdir(parents=True)
     made.fill()
     return made

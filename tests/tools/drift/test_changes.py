@@ -1,6 +1,7 @@
 """Two runs against each other: what counts, what is only written differently, what is not known."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,3 +141,15 @@ def test_captions_that_nobody_knows_are_not_the_same(params: dict[str, Any]) -> 
     result = compare(facts(params), from_params(params, "two", "a test"))
     assert result.captions.answer == "unknown"
     assert [row.name for row in result.unknown] == ["num_train_images"]
+
+
+def test_another_autoencoder_counts_and_an_empty_folder_is_none(params: dict[str, Any], tmp_path: Path) -> None:
+    (row,) = changed(params, paths={"vae": "models/ft-mse.safetensors"}).changed
+    assert (row.name, row.b) == ("vae", "ft-mse.safetensors")
+    assert not changed(params, paths={"vae": str(tmp_path)}).changed
+
+
+def test_rates_of_text_encoders_are_compared_as_a_list(params: dict[str, Any]) -> None:
+    (row,) = changed(params, train={"text_encoder_lr": [1e-4, 2e-5]}).changed
+    assert (row.name, row.b) == ("text_encoder_lr", "[0.0001, 2e-05]")
+    assert not changed(params, train={"text_encoder_lr": [params["train"]["text_encoder_lr"]]}).changed
