@@ -4,6 +4,7 @@ FILE is params.yaml if not given. Comments and order stay.
 """
 
 from pathlib import Path
+from typing import Any
 
 import click
 from ruamel.yaml import YAML
@@ -12,7 +13,17 @@ from ruamel.yaml.error import YAMLError
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import write_text
-from sprite_lora.core.params import FILE, FORMER_PATHS
+from sprite_lora.core.logs_params import Logs
+from sprite_lora.core.params import FILE, FORMER_PATHS, Paths, Section
+from sprite_lora.kohya.train_params import Train
+from tools.preset.edit import Setting, edited, written
+
+ADDED: dict[type[Section], dict[str, Any]] = {
+    Paths: {"vae": "models/no_vae", "network_weights": "models/no_weights"},
+    Train: {"max_train_steps": None, "save_every_n_steps": None, "zero_terminal_snr": False},
+    Logs: {"sample_every_n_epochs": None, "sample_at_first": False},
+}
+"""Keys that came later and must be there, since dvc.yaml names them, with values that change nothing."""
 
 
 @click.command(help=__doc__)
@@ -20,18 +31,24 @@ from sprite_lora.core.params import FILE, FORMER_PATHS
 def command(file: Path) -> None:
     try:
         before = file.read_text(encoding="utf-8")
-        after, gone = converted(before)
+        less, gone = without_former(before)
+        after, added = with_added(less)
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise SpriteLoraError(f"{file} cannot be read as YAML: {error}") from None
-    if not gone:
+    if not gone and not added:
         print(f"{file} has today's form already")
         return
     write_text(file, after)
-    print(f"{file}: taken out, since results have fixed places now: {', '.join(gone)}")
+    for folder in ADDED[Paths].values():
+        (file.parent / folder).mkdir(parents=True, exist_ok=True)
+    if gone:
+        print(f"{file}: taken out, since results have fixed places now: {', '.join(gone)}")
+    if added:
+        print(f"{file}: added, with values that change nothing: {', '.join(added)}")
 
 
-def converted(text: str) -> tuple[str, list[str]]:
-    """The text in today's form, and the keys that were taken out."""
+def without_former(text: str) -> tuple[str, list[str]]:
+    """The text without keys that are none any more, and those keys."""
     content = YAML().load(text)
     paths = content.get("paths") if isinstance(content, dict) else None
     if not isinstance(paths, CommentedMap):
@@ -42,3 +59,32 @@ def converted(text: str) -> tuple[str, list[str]]:
     places = {paths.lc.key(key)[0] for key in gone}
     after = "".join(line for number, line in enumerate(lines) if number not in places)
     return after, [f"paths.{key}" for key in gone]
+
+
+def with_added(text: str) -> tuple[str, list[str]]:
+    """The text with the keys that came later, behind those of their section; and which they are.
+
+    A text without `paths` and `train` is no params.yaml and stays.
+    """
+    content = YAML(typ="safe", pure=True).load(text)
+    if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in ("paths", "train")):
+        return text, []
+    missing = {
+        section: {key: value for key, value in keys.items() if key not in (content.get(section.key) or {})}
+        for section, keys in ADDED.items()
+    }
+    overlay = {}
+    for section, keys in missing.items():
+        settings = {key: Setting(value, written(value), _comment(section, key)) for key, value in keys.items()}
+        if section.key in content:
+            order = {key: Setting(value, written(value)) for key, value in content[section.key].items()}
+            overlay[section.key] = order | settings
+        else:
+            lines = [f"  {key}: {one.text}  # {one.comment}" for key, one in settings.items()]
+            text = "\n".join([text.rstrip("\n"), "", f"{section.key}:", *lines, ""])
+    after, _ = edited(text, overlay)
+    return after, [f"{section.key}.{key}" for section, keys in missing.items() for key in keys]
+
+
+def _comment(section: type[Section], key: str) -> str:
+    return section.model_fields[key].description or ""
