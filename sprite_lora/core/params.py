@@ -88,11 +88,14 @@ def load(section: type[S], file: Path = FILE) -> S:
     content, lines = read(file)
     if section.key not in content:
         raise SpriteLoraError(
-            f"{file}: section `{section.key}` is missing", f"take it from the project's own: git show HEAD:{FILE}"
+            f"{file}: section `{section.key}` is missing",
+            f"uv run sprite-lora convert {file}, or take it from the project's own: git show HEAD:{FILE}",
         )
     problems = section_problems(section, content[section.key])
     if problems:
         listed = "\n".join(f"{file}:{lines.get(where, lines[(section.key,)])}: {what}" for where, what in problems)
+        if any(message.endswith("is missing") for _, message in problems):
+            raise SpriteLoraError(listed, f"keys that came later: uv run sprite-lora convert {file}")
         raise SpriteLoraError(listed, f"the comment behind each key of {FILE} says what it takes")
     return section.model_validate(content[section.key])
 

@@ -16,7 +16,7 @@ def written(**changes):
         folder="2_punk", name="punk", num_repeats=2, resolution=64, art_pixels=24, background="#ffffff",
         sprites_sha256="", captions_sha256="", items=(),
     )  # fmt: skip
-    training = Training(load_family("sd_v1").metadata(False), ROOT, "torch.optim.adamw.AdamW", 1, 1, {})
+    training = Training(load_family("sd_v1").metadata(False), ROOT, "torch.optim.adamw.AdamW", 1, 1, 1, {})
     record = {"fingerprint": "0123456789abcdef", "base": "sha"}
     return file_metadata(Train(**{**content, **changes}), some, record, training)
 

@@ -7,8 +7,10 @@ import pytest
 from places import ROOT
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.logs_params import Logs
 from sprite_lora.core.params import Paths, load
-from tools.convert import converted
+from sprite_lora.kohya.train_params import Train
+from tools.convert import with_added, without_former
 
 FORMER = """  # where results lie
   dataset: outputs/dataset      # what package writes, in kohya's layout
@@ -46,4 +48,29 @@ def test_it_is_converted_and_loads(former):
 
 @pytest.mark.parametrize("text", ["", "paths:\n", "paths: [1]\n", "a: 1\n", (ROOT / "params.yaml").read_text()])
 def test_what_needs_no_change_gets_none(text):
-    assert converted(text) == (text, [])
+    assert without_former(text) == (text, [])
+    assert with_added(text) == (text, [])
+
+
+LATER = ("vae", "network_weights", "max_train_steps", "save_every_n_steps", "zero_terminal_snr")
+
+
+def test_keys_that_came_later_are_added_with_values_that_change_nothing(tmp_path):
+    """A file from before them loads then, as the project's own does; a section of later has its keys too."""
+    path = tmp_path / "params.yaml"
+    own = (ROOT / "params.yaml").read_text()
+    before, rest = own.split("# What is only looked at")
+    lines = (before + rest[rest.index("# Fixed prompts") :]).splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith(tuple(f"  {key}:" for key in LATER))))
+    with pytest.raises(SpriteLoraError, match=r"`train\.max_train_steps` is missing") as told:
+        load(Train, path)
+    assert told.value.hint == f"keys that came later: uv run sprite-lora convert {path}"
+    command = [sys.executable, "-m", "tools.command_line", "convert", str(path)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert all(key in said for key in ("paths.vae", "train.max_train_steps", "logs.sample_every_n_epochs"))
+    assert {section: load(section, path) for section in (Paths, Train, Logs)} == {
+        section: load(section, ROOT / "params.yaml") for section in (Paths, Train, Logs)
+    }
+    assert (tmp_path / "models/no_vae").is_dir()
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "has today's form already" in said

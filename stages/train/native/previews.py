@@ -80,6 +80,7 @@ class Previews:
             max_token_length=params.max_token_length,
             clip_skip=params.clip_skip,
             v_prediction=params.v_parameterization,
+            zero_terminal_snr=params.zero_terminal_snr,
         )
 
 
