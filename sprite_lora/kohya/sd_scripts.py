@@ -189,12 +189,12 @@ def script(family: str) -> str:
     return SDXL_SCRIPT if family == SDXL else SCRIPT
 
 
-def wrong_script(given: Mapping[str, Any], family: str) -> Iterator[str]:
-    """Flags that the script for this family does not have, a message each."""
+def wrong_script(given: Mapping[str, Any], family: str) -> Iterator[tuple[str, str]]:
+    """Flags that the script for this family does not have, and a message for each."""
     for name, value in given.items():
         only = ARGUMENTS[name].script
         if value not in (None, False) and only and only != script(family):
-            yield f"kohya_args: `{name}` is a flag of {only}, for SDXL alone"
+            yield name, f"sd-scripts knows `{name}` for SDXL alone, in {only}"
 
 
 def place() -> Path:

@@ -29,10 +29,10 @@ def counts_steps(train: Train) -> bool:
 
 def run_steps(train: Train, steps_per_epoch: int) -> int:
     """Optimizer steps of the whole run."""
-    if train.max_train_epochs is not None:
-        return train.max_train_epochs * steps_per_epoch
-    assert train.max_train_steps is not None
-    return train.max_train_steps
+    if train.max_train_steps is not None:
+        return train.max_train_steps
+    assert train.max_train_epochs is not None
+    return train.max_train_epochs * steps_per_epoch
 
 
 def saved_checkpoints(train: Train, steps_per_epoch: int = 1) -> list[Saved]:

@@ -106,7 +106,8 @@ def from_params(
     prompts = sample.get("prompts")
     given, unknown = given_settings(train, package) | {"num_reg_images": regularisation}, {}
     vae = external_vae(Path(str(paths["vae"]))) if paths.get("vae") else None
-    given["vae"] = vae and vae.name
+    # Git keeps no empty folder, so one that is not there may be it.
+    given["vae"] = vae.name if vae and (vae.exists() or vae.suffix) else None
     if captions is not None and captions.texts is not None:
         given["num_train_images"] = len(captions.texts)
     else:

@@ -19,7 +19,7 @@ from sprite_lora.dataset.checks.whole_set import CheckedSet, check_set
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.tokens import ClipTokenizer
 from sprite_lora.dataset.validate_params import Validate
-from sprite_lora.kohya.sd_scripts import wrong_script
+from sprite_lora.kohya.sd_scripts import ARGUMENTS, wrong_script
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.base_check import check_base
 from sprite_lora.lora.size import lora_targets
@@ -84,8 +84,9 @@ def check(settings: Settings) -> Checked:
     if train and (unfit := start_problem(paths.network_weights, train.network_dim, train.conv_dim)):
         found.append(Finding("network-weights", settings.place("paths", "network_weights"), unfit))
     if tokenizer and train:
-        messages = wrong_script(train.kohya_args, family_of(paths.base).name)
-        found += [settings.finding("bad-value", ("train", "kohya_args"), message) for message in messages]
+        keys = train.model_dump(include=set(ARGUMENTS)) if train.backend == "kohya" else {}
+        for name, message in wrong_script(keys | train.kohya_args, family_of(paths.base).name):
+            found.append(settings.finding("bad-value", ("train", name if name in keys else "kohya_args"), message))
     if tokenizer and train and regularisation is not None:
         repeats = [picture.repeats for picture in regularisation]
         plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)

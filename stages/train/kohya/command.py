@@ -138,8 +138,8 @@ def check_flags(given: Mapping[str, Any], family: str, tag: str) -> None:
                 f"train: `{name}` came with {since}, and the checkout is {tag}",
                 f"uv run sprite-lora kohya install --tag {since}",
             )
-    for message in wrong_script(given, family):
-        raise SpriteLoraError(f"train.{message}")
+    for _, message in wrong_script(given, family):
+        raise SpriteLoraError(f"train: {message}", "leave it out")
 
 
 def launch(processes: int, mixed_precision: str, cuda: bool, cores: int) -> list[str]:

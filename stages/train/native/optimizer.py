@@ -96,13 +96,19 @@ def make_optimizer(groups: list[dict[str, Any]], params: Train) -> torch.optim.O
 
 
 def used_rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    """Rate per part, as the last step used it; Adafactor's is its own, Prodigy's is times its estimate `d`."""
+    """Rate per part, as the last step used it; Adafactor's is its own, Prodigy's is times its estimate `d`.
+
+    Adafactor has none for a part of which no weight has been changed yet: dropout or an overflow left them all out.
+    """
     rates = {}
     for group in optimizer.param_groups:
         rate = group["lr"]
         if rate is None:
-            state = optimizer.state[group["params"][0]]
-            rate = type(optimizer)._get_lr(group, state)  # type: ignore[attr-defined]
+            states = (optimizer.state[weight] for weight in group["params"])
+            stepped = next((state for state in states if "step" in state), None)
+            if stepped is None:
+                continue
+            rate = type(optimizer)._get_lr(group, stepped)  # type: ignore[attr-defined]
         rates[f"lr/{group['name']}"] = float(rate) * float(group.get("d", 1.0))
     return rates
 

@@ -215,6 +215,7 @@ def manifest() -> Manifest:
 
 def params() -> dict[str, Any]:
     places = {**{name: name for name in ("data", "captions", "regularisation")}, "base": "models/nano"}
+    places |= {"vae": "models/no_vae", "network_weights": "models/no_weights"}
     return {
         "paths": places,
         "train": {"network_dim": 16, "unet_lr": None, "optimizer_args": ["weight_decay=0.1"]},

@@ -127,7 +127,12 @@ def flag_of_kohya_for_native(project):
 
 
 def flag_for_sdxl(project):
-    project.edit(train__backend="kohya", train__kohya_args={"cache_text_encoder_outputs": True})
+    project.edit(train__backend="kohya", train__kohya_args={"disable_mmap_load_safetensors": True})
+
+
+def key_for_sdxl(project):
+    cached = {"train__cache_text_encoder_outputs": True, "train__network_train_unet_only": True}
+    project.edit(train__backend="kohya", train__shuffle_caption=False, **cached)
 
 
 def regular_of_another_size(project):
@@ -196,7 +201,8 @@ def no_folder(project):
         (misspelt_flag_of_kohya, "bad-value", ["`los_type`", "did you mean `loss_type`", "params.yaml:"]),
         (secret_in_a_flag, "bad-value", ["`wandb_api_key` is refused", "secret"]),
         (flag_of_kohya_for_native, "bad-value", ["kohya_args is known to the backend kohya alone"]),
-        (flag_for_sdxl, "bad-value", ["`cache_text_encoder_outputs`", "for SDXL alone"]),
+        (flag_for_sdxl, "bad-value", ["`disable_mmap_load_safetensors`", "for SDXL alone"]),
+        (key_for_sdxl, "bad-value", ["`cache_text_encoder_outputs`", "for SDXL alone"]),
         (odd_resolution, "resolution", ["512", "24", "384 or 576"]),
         (off_the_latent_grid, "resolution", ["480", "20 pixels", "latent", "384 or 576"]),
         (no_base, "base", ["models/not-there"]),

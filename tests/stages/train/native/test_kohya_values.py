@@ -1,7 +1,6 @@
 """The trainer's formulas beside what sd-scripts computed (tests/kohya_values), with the numbers that it drew."""
 
 from itertools import chain
-from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -13,6 +12,7 @@ from sprite_lora.core import rng
 from sprite_lora.kohya.conflicts import schedule_problem
 from sprite_lora.kohya.rows.optimisation import Scheduler
 from sprite_lora.kohya.train_params import FLAGS, Train
+from sprite_lora.lora.network import LoRAModule
 from stages.train.native import objective
 from stages.train.native.batch import BatchPlan, entries, training_caption
 from stages.train.native.optimizer import least_factor, rate_factor, scale_down, warmup_steps
@@ -158,12 +158,14 @@ def test_uses_batches_and_steps(case):
 @pytest.mark.parametrize("case", cases(kohya_values("norms")))
 def test_weight_norms(case):
     flags = case["flags"]
-    pairs = {}
+    loras: dict[str, LoRAModule] = {}
     for name, values in case["before"].items():
         module, part, _ = name.split(".")
-        pairs.setdefault(module, {})[part] = SimpleNamespace(weight=torch.tensor(values))
-    loras = [SimpleNamespace(**pair, scale=flags["network_alpha"] / flags["network_dim"]) for pair in pairs.values()]
-    assert scale_down(loras, flags["scale_weight_norms"]) == case["scaled"]
+        rank, alpha = flags["network_dim"], flags["network_alpha"]
+        # Its shape does not matter: both matrices are replaced.
+        lora = loras.setdefault(module, LoRAModule(module, torch.nn.Linear(1, 1), rank, alpha, 0, 0.0))
+        getattr(lora, part).weight = torch.nn.Parameter(torch.tensor(values), requires_grad=False)
+    assert scale_down(list(loras.values()), flags["scale_weight_norms"]) == case["scaled"]
     for name, theirs in case["after"].items():
         module, part, _ = name.split(".")
-        close(pairs[module][part].weight, theirs)
+        close(getattr(loras[module], part).weight, theirs)
