@@ -33,7 +33,8 @@ SPRITES = 4
 TRAIN = {
     "backend": "kohya", "output_name": "k", "network_dim": 4, "network_alpha": 2.0, "conv_dim": None,
     "conv_alpha": None, "train_batch_size": 2, "max_train_epochs": 2, "learning_rate": 1e-4,
-    "text_encoder_lr": 5e-5, "min_snr_gamma": 5.0, "kohya_args": {"loss_type": "huber", "huber_c": 0.2},
+    "text_encoder_lr": 5e-5, "min_snr_gamma": 5.0, "loss_type": "huber", "huber_c": 0.2,
+    "kohya_args": {"metadata_author": "nobody"},
 }  # fmt: skip
 NAMES = ("k-000001.safetensors", "k.safetensors")
 
