@@ -120,7 +120,8 @@ def test_our_record_in_another_trainers_file(kohya_files, tmp_path):
     with safetensors.safe_open(source, "pt") as before, safetensors.safe_open(target, "pt") as after:
         assert after.metadata() == {**before.metadata(), METADATA_KEY: '{"epoch":2,"é":1}'}
         stated = before.metadata()["sshs_model_hash"]
-    assert all(torch.equal(tensor, load_file(target)[name]) for name, tensor in load_file(source).items())
+    ours = load_file(target)
+    assert all(torch.equal(tensor, ours[name]) for name, tensor in load_file(source).items())
     assert model_hash(target) == model_hash(source) == stated
 
 

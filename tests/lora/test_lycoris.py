@@ -41,6 +41,15 @@ CASES = {
     "lokr unbalanced": ["algo=lokr", "unbalanced_factorization=True"],
     "a narrow preset": ["algo=lokr", "preset=attn-mlp", "factor=8"],
 }
+
+USUAL = ("locon", "dora", "loha", "lokr", "lokr factor")
+
+
+def each(names=tuple(CASES)):
+    """Names of cases; the unusual ones run with `-m slow`."""
+    return [pytest.param(name, marks=() if name in USUAL else pytest.mark.slow) for name in names]
+
+
 ITS_LOADER_FAILS = {"dora by input", "lokr", "lokr tucker", "lokr of two products", "lokr unbalanced"}
 """Of `create_network_from_weights`: see `test_lycoris_own_loader_guesses_wrong`."""
 
@@ -113,8 +122,9 @@ def answer(base, dtype=torch.float32):
         return base.predict(noisy.to(dtype), torch.tensor([3, 700]), encoded, 64).float()
 
 
-@pytest.mark.parametrize("args", CASES.values(), ids=CASES)
-def test_file_has_lycoris_tensors(sd, args):
+@pytest.mark.parametrize("name", each())
+def test_file_has_lycoris_tensors(sd, name):
+    args = CASES[name]
     network = theirs(sd, args)
     expected = {
         f"{lora.lora_name}.{key}": tensor for lora in network.loras for key, tensor in lora.state_dict().items()
@@ -143,7 +153,7 @@ def test_names_at_full_size_are_those_of_sd_scripts(full_size, case):
     assert found == {key: case[key] for key in found}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", each())
 def test_output_is_lycoris_own(sd, tmp_path, name):
     """Its `create_network` with the file's weights, and its `create_network_from_weights`, through its own hooks."""
     network = ours(sd, CASES[name])
@@ -213,9 +223,10 @@ def test_sdxl(sdxl, tmp_path, args):
         torch.testing.assert_close(answer(sdxl), trained, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("args", CASES.values(), ids=CASES)
-def test_initial_weights_are_a_function_of_seed_and_name(sd, args):
+@pytest.mark.parametrize("name", each())
+def test_initial_weights_are_a_function_of_seed_and_name(sd, name):
     """Not of the modules made before: with the U-Net alone each is as with all."""
+    args = CASES[name]
     torch.manual_seed(1)
     state = torch.get_rng_state()
     tensors, other = (ours(sd, args, seed=seed).training_state() for seed in (7, 8))
@@ -227,8 +238,9 @@ def test_initial_weights_are_a_function_of_seed_and_name(sd, args):
     assert 0 < len(fewer) < len(tensors)
 
 
-@pytest.mark.parametrize("args", CASES.values(), ids=CASES)
-def test_new_network_changes_nothing(sd, args):
+@pytest.mark.parametrize("name", each())
+def test_new_network_changes_nothing(sd, name):
+    args = CASES[name]
     plain = answer(sd)
     network = ours(sd, args)
     network.apply_to_base()
@@ -236,9 +248,10 @@ def test_new_network_changes_nothing(sd, args):
     network.restore()
 
 
-@pytest.mark.parametrize("args", CASES.values(), ids=CASES)
-def test_training_state_is_exact(sd, args):
+@pytest.mark.parametrize("name", each())
+def test_training_state_is_exact(sd, name):
     """A file has weight and scalar as one product; the state to resume from has both."""
+    args = CASES[name]
     network, other = ours(sd, args), ours(sd, args, seed=1)
     randomise(network)
     for lora in network.loras:
@@ -250,7 +263,7 @@ def test_training_state_is_exact(sd, args):
     assert all(torch.equal(tensor, network.file_tensors()[name]) for name, tensor in other.file_tensors().items())
 
 
-@pytest.mark.parametrize("name", ["dora", "loha tucker", "lokr whole", "locon"])
+@pytest.mark.parametrize("name", each(("dora", "loha tucker", "lokr whole", "locon")))
 def test_half_precision_base_draws(tiny_sd, sd, tmp_path, name):
     """As a GPU draws: a base in 16 bit, no autocast. LyCORIS' own forward stops there with DoRA."""
     network = ours(sd, CASES[name])

@@ -30,11 +30,14 @@ CONSTANT = {"lr_scheduler": "constant", "network_dropout": 0.2}
 @pytest.mark.parametrize(
     "settings",
     [
-        CONSTANT,
-        {"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 4},
-        {"optimizer_type": "Adafactor", "lr_scheduler": "adafactor"},
+        pytest.param(CONSTANT, id="constant"),
+        pytest.param(
+            {"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 4}, id="warm-up", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {"optimizer_type": "Adafactor", "lr_scheduler": "adafactor"}, id="Adafactor", marks=pytest.mark.slow
+        ),
     ],
-    ids=["constant", "warm-up", "Adafactor"],
 )
 def test_a_longer_run_goes_on_and_is_the_run_planned_so_long(project, counted, capsys, settings):
     project.edit(max_train_epochs=4, **settings)

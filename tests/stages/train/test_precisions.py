@@ -27,8 +27,17 @@ def losses(project):
     return [row["loss"] for row in json.loads((state / "steps.json").read_text())]
 
 
+USUAL = [
+    ("project", "fp16"),
+    ("project", "bf16"),
+    ("project", "fp16, checkpointing and dropout"),
+    ("project_sdxl", "fp16"),
+]
+ALL = [(family, case) for family in ("project", "project_sdxl") for case in CASES]
+
+
 @pytest.mark.parametrize(
-    ("family", "case"), [*(("project", case) for case in CASES), ("project_sdxl", "bf16"), ("project_sdxl", "fp16")]
+    ("family", "case"), [pytest.param(*one, marks=() if one in USUAL else pytest.mark.slow) for one in ALL]
 )
 def test_it_trains_from_the_first_step(request, family, case, capsys):
     """As many steps as in fp32, none left out, every weight moved, and the loss of fp32 to 16 bits' rounding."""

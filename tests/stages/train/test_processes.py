@@ -1,10 +1,12 @@
 """Several processes, through accelerate."""
 
+import pytest
 import torch
 
 from sprite_lora.lora.file import read_tensors
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_that_accumulates_two_batches(project):
     """The same batches and draws; only the order of two sums differs."""
     project.edit(gradient_accumulation_steps=2, train_batch_size=3)

@@ -92,6 +92,7 @@ def test_state_every_few_steps(project, monkeypatch, capsys):
     assert "resuming after step 4 of 9" in capsys.readouterr().out, "step 5 was done and not saved"
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_whole_group(project):
     project.edit(max_train_epochs=4, save_state_every_n_steps=1)
     process = project.start()
