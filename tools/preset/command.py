@@ -17,7 +17,7 @@ from stages.validate.settings import SECTIONS, Settings
 from tools.preset.edit import Change, Overlay, edited
 from tools.preset.foreign import load_configuration
 from tools.preset.mapping import mapped
-from tools.preset.overlay import PRESETS, fitted, load_preset, missing_base, presets, title
+from tools.preset.overlay import PRESETS, fitted, load_preset, missing_base, missing_trainer, presets, title
 
 
 @click.command(help=__doc__)
@@ -83,7 +83,7 @@ def put(name: str, overlay: Overlay, content: dict[str, Any], dry_run: bool) -> 
     text = FILE.read_bytes().decode()
     after, changes = edited(text, overlay)
     refuse_wrong(name, parse(after))
-    for line in (*map(described, changes), *said, missing_base(overlay)):
+    for line in (*map(described, changes), *said, missing_base(overlay), missing_trainer(overlay)):
         if line:
             print(line)
     if not changes:

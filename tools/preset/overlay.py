@@ -13,6 +13,7 @@ from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.params import parse
 from sprite_lora.dataset.checks.finding import quote
 from sprite_lora.dataset.package_params import Package
+from sprite_lora.kohya.sd_scripts import place
 from sprite_lora.kohya.train_params import Train
 from stages.validate.settings import LATENT
 from tools.preset.edit import Overlay, Setting, compose, written
@@ -119,3 +120,11 @@ def missing_base(overlay: Overlay) -> str:
     if base is None or Path(str(base.value)).exists():
         return ""
     return f"{base.value} does not exist yet: put the base model there; docs/gpu.md says how"
+
+
+def missing_trainer(overlay: Overlay) -> str:
+    """How to set up sd-scripts, where the overlay trains with it and it is not there yet; empty if it is."""
+    backend = overlay.get("train", {}).get("backend")
+    if backend is None or backend.value != "kohya" or place().is_dir():
+        return ""
+    return "sd-scripts is not set up on this machine yet: uv run sprite-lora kohya install"

@@ -134,3 +134,12 @@ def test_import_goes_with_a_file(project, arguments):
     done = CliRunner().invoke(command, arguments)
     assert done.exit_code == 2
     assert "FILE" in done.output
+
+
+def test_a_trainer_that_is_not_set_up_is_said(preset, monkeypatch, tmp_path):
+    monkeypatch.setenv("SPRITE_LORA_SD_SCRIPTS", str(tmp_path / "sd-scripts"))
+    line = "sd-scripts is not set up on this machine yet: uv run sprite-lora kohya install"
+    assert line in preset("sd15", "--dry-run")
+    assert line not in preset("nano", "--dry-run")
+    (tmp_path / "sd-scripts").mkdir()
+    assert line not in preset("sd15", "--dry-run")
