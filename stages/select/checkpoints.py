@@ -1,5 +1,6 @@
 """The checkpoint that drew an epoch's pictures, found by what it holds and not by its name."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,4 +42,14 @@ def find_checkpoint(folder: Path, drawn_by: str, epoch: Epoch) -> Checkpoint:
         )
     records = {path: _record(path) for path in equal}
     path = next((path for path, record in records.items() if record and record.epoch == epoch), equal[0])
-    return Checkpoint(path, headers[path].get("ss_output_name") or path.stem, records[path])
+    return Checkpoint(path, run_name(path, headers[path].get("ss_output_name", "")), records[path])
+
+
+def run_name(path: Path, stated: str) -> str:
+    """The run's name in a checkpoint's file name, without epoch or step.
+
+    `stated`: `ss_output_name`. Metadata comes from anywhere and becomes part of a path here, so it only counts where
+    kohya's rule makes this file name of it.
+    """
+    number = path.stem.removeprefix(stated)
+    return stated if stated and re.fullmatch(r"|-\d{6}|-step\d{8}", number) else path.stem

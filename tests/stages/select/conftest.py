@@ -78,6 +78,12 @@ def lora(output_name: str, number: int, weight: float) -> bytes:
 
 
 @pytest.fixture
+def lora_file() -> Callable[[str, int, float], bytes]:
+    """`lora`, for a file of one's own."""
+    return lora
+
+
+@pytest.fixture
 def project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[MetricWords, ...]
 ) -> Callable[[list[EpochScore]], Path]:

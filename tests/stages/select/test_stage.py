@@ -1,11 +1,13 @@
 """The stage as it is run: the right file, byte for byte, with its record, or one clear message."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from sprite_lora.core.errors import SpriteLoraError
 from stages.select.__main__ import main
+from stages.select.checkpoints import run_name
 
 
 def test_selected_file_is_the_checkpoint_byte_for_byte(project, epoch, capsys):
@@ -75,3 +77,32 @@ def test_no_scores_is_an_error(project, epoch):
     (root / "reports/score.json").unlink()
     with pytest.raises(SpriteLoraError, match=r"score\.json is missing"):
         main()
+
+
+@pytest.mark.parametrize("stated", ["../../victim", "/tmp/victim", "other", "", "pun", "punk-0000"])
+def test_a_name_in_metadata_is_never_a_path(project, epoch, lora_file, stated):
+    """A checkpoint may come from anywhere; what it says of itself decides no place."""
+    root = project([epoch(1, [6, 7]), epoch(2, [5, 5])])
+    file = root / "outputs/checkpoints/punk-000001.safetensors"
+    file.write_bytes(lora_file(stated, 1, 1))
+    before = {path for path in root.parent.rglob("*") if path.is_file()}
+    main()
+    written = {path for path in root.parent.rglob("*") if path.is_file()} - before
+    assert root / "outputs/selected/punk-000001.safetensors" in written
+    assert all(path.is_relative_to(root / "outputs/selected") or path.parent == root / "reports" for path in written)
+
+
+@pytest.mark.parametrize(
+    ("file", "stated", "name"),
+    [
+        ("punk-000003", "punk", "punk"),
+        ("punk-step00000300", "punk", "punk"),
+        ("punk", "punk", "punk"),
+        ("a-000001", "a-000001", "a-000001"),
+        ("a-000001-000002", "a-000001", "a-000001"),
+        ("punk-000003", "punk-000003x", "punk-000003"),
+        ("renamed", "punk", "renamed"),
+    ],
+)
+def test_the_runs_name_is_the_files_without_its_number(file, stated, name):
+    assert run_name(Path(f"{file}.safetensors"), stated) == name
