@@ -1,5 +1,6 @@
 """The layers hold: which package may import which, no circles, and no file that should be two."""
 
+import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -67,3 +68,12 @@ def test_no_circle_of_imports():
 def test_no_file_is_too_long(package):
     long = {name: n for name, path in modules(package).items() if (n := len(path.read_text().splitlines())) > LONGEST}
     assert not long
+
+
+def test_pictures_are_opened_with_a_list_of_formats():
+    """Without one Pillow tries all that it knows, whatever the file's name: EPS runs Ghostscript."""
+    for package in ("sprite_lora", "stages", "tools"):
+        for name, path in modules(package).items():
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == "Image.open":
+                    assert "formats" in {keyword.arg for keyword in node.keywords}, f"{name}:{node.lineno}"

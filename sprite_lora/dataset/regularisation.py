@@ -7,6 +7,9 @@ from sprite_lora.core.errors import SpriteLoraError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+"""What Pillow may read such a file as, whatever its name: among its other formats is one that runs Ghostscript."""
+
 
 @dataclass(frozen=True)
 class Regular:

@@ -41,7 +41,7 @@ def enlarged(path: Path, art_pixels: int, resolution: int, background: RGB) -> E
     snapped = snap(image, art_pixels)
     pixels = enlarge(snapped.cells, resolution // art_pixels)
     png = encode(pixels)
-    with Image.open(io.BytesIO(png)) as again:
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as again:
         if not shrinks_to(np.asarray(again), snapped.cells):
             raise SpriteLoraError(
                 f"{path}: the enlargement does not shrink back to the sprite; please report this file"

@@ -37,7 +37,7 @@ def inline(path: Path, art_pixels: int, at_most: int) -> Inline:
     areas, so that what lies off the grid stays visible as blur. Raises SpriteLoraError where the file is no picture.
     """
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=["PNG"]) as file:
             picture = file.convert("RGBA" if file.has_transparency_data else "RGB")
     except FileNotFoundError:
         raise SpriteLoraError(f"{path} is missing", "dvc repro draws what is missing") from None

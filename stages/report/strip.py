@@ -27,7 +27,7 @@ def strip(facts: Facts, rows: int = 3) -> Image.Image:
         heading = f"epoch {epoch.number}" if epoch.number else "base"
         pen.text((left + SIDE / 2, HEADING / 2), heading, colour, font, anchor="mm")
         for row, prompt in enumerate(prompts):
-            with Image.open(picture_path(epoch.number, prompt)) as picture:
+            with Image.open(picture_path(epoch.number, prompt), formats=["PNG"]) as picture:
                 small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
             sheet.paste(small, (left, HEADING + row * pitch))
         if chosen:

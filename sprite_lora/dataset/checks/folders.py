@@ -13,7 +13,7 @@ from sprite_lora.art.sprite import UNREADABLE
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.dataset.checks.finding import Finding, quote, shown
 from sprite_lora.dataset.manifest import unsafe
-from sprite_lora.dataset.regularisation import Regular, read_regularisation
+from sprite_lora.dataset.regularisation import FORMATS, Regular, read_regularisation
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def check_regularisation(folder: Path, resolution: int, place: str) -> CheckedRe
 
 def _check_picture(path: Path, resolution: int) -> Finding | None:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
     except (*UNREADABLE, Image.DecompressionBombError) as error:
         return Finding("regularisation", path.as_posix(), f"cannot be read: {type(error).__name__}")

@@ -11,6 +11,7 @@ from PIL import Image
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.core import rng
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.dataset.regularisation import FORMATS
 from sprite_lora.kohya import steps
 from sprite_lora.kohya.train_params import Train
 from stages.train.native.resize import covered
@@ -136,7 +137,7 @@ def read_picture(path: Path, resolution: int, resize: bool = False) -> torch.Ten
     `resize`: one of another size is made as large, `resize.covered`.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             pixels = np.asarray(image.convert("RGB"))
     except (OSError, ValueError) as error:
         raise SpriteLoraError(f"{path}: not a readable picture: {error}", "run: dvc repro package") from None

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.dataset.manifest import Manifest
-from sprite_lora.dataset.regularisation import Regular
+from sprite_lora.dataset.regularisation import FORMATS, Regular
 from sprite_lora.kohya.train_params import Train
 from stages.train.native.batch import BatchPlan, Posterior, encode_file, entries
 from stages.train.native.resize import Sizes, sizes
@@ -59,6 +59,6 @@ def read_pictures(
 
 def sizes_of(path: Path, side: int) -> Sizes | None:
     """`resize.sizes` of a picture of another size; None for one of `side` pixels squared."""
-    with Image.open(path) as image:
+    with Image.open(path, formats=FORMATS) as image:
         width, height = image.size
     return None if (width, height) == (side, side) else sizes(width, height, side)

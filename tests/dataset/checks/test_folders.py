@@ -1,9 +1,12 @@
 """Which files of a folder are taken, and what is wrong with the others."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.dataset.checks.folders import check_pairing, check_regularisation, list_folder
+from stages.train.native.batch import read_picture
 
 
 def test_names(small_set):
@@ -81,3 +84,23 @@ def test_regularisation_in_no_such_folder(tmp_path):
         pictures, (case,) = check_regularisation(folder, 64, "params.yaml:3")
         assert pictures is None
         assert (case.rule, case.file) == ("regularisation", "params.yaml:3")
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+def test_postscript_under_a_pictures_name_is_never_run(tmp_path, monkeypatch):
+    """Pillow hands it to Ghostscript where it may choose the format by itself."""
+    from PIL import EpsImagePlugin
+
+    def never(*_, **__):
+        raise AssertionError("Ghostscript was called")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", never)
+    folder = tmp_path / "1_person"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(POSTSCRIPT)
+    _, (case,) = check_regularisation(tmp_path, 64, "params.yaml:3")
+    assert (case.rule, case.message) == ("regularisation", "cannot be read: UnidentifiedImageError")
+    with pytest.raises(SpriteLoraError, match="not a readable picture"):
+        read_picture(folder / "a.png", 64, resize=True)
