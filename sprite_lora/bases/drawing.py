@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sprite_lora.bases.base_model import BaseModel
+from sprite_lora.bases.sample_params import Sample
 from sprite_lora.bases.samplers import SAMPLERS
 from sprite_lora.bases.schedule import rescaled_for_drawing
 from sprite_lora.bases.text import Encoded
@@ -38,6 +39,20 @@ class Drawing:
     v_prediction: bool
     zero_terminal_snr: bool = False
     """Whether the LoRA was trained so: `schedule.rescaled_for_drawing`."""
+
+    @classmethod
+    def of(cls, sample: Sample, name: str, resolution: int, **trained: Any) -> "Drawing":
+        """The section `sample`'s prompt of that name. `trained`: the other fields, which the training decides."""
+        return cls(
+            prompt=sample.prompts[name],
+            negative_prompt=sample.negative_prompt,
+            seed=sample.seed,
+            steps=sample.steps,
+            guidance_scale=sample.guidance_scale,
+            sampler=sample.scheduler,
+            resolution=resolution,
+            **trained,
+        )
 
 
 def draw(base: BaseModel, drawing: Drawing) -> tuple[NDArray[np.uint8], bool]:

@@ -47,15 +47,10 @@ class Setup:
 
     def drawing(self, name: str) -> Drawing:
         """How the picture of that name is drawn."""
-        sample = self.sample
-        return Drawing(
-            prompt=sample.prompts[name],
-            negative_prompt=sample.negative_prompt,
-            seed=sample.seed,
-            steps=sample.steps,
-            guidance_scale=sample.guidance_scale,
-            sampler=sample.scheduler,
-            resolution=self.resolution,
+        return Drawing.of(
+            self.sample,
+            name,
+            self.resolution,
             max_token_length=self.max_token_length,
             clip_skip=self.clip_skip,
             v_prediction=self.v_prediction,

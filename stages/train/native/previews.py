@@ -68,15 +68,11 @@ class Previews:
                     break
 
     def _drawing(self, run: Run, name: str) -> Drawing:
-        sample, params = self.sample, run.params
-        return Drawing(
-            prompt=sample.prompts[name],
-            negative_prompt=sample.negative_prompt,
-            seed=sample.seed,
-            steps=sample.steps,
-            guidance_scale=sample.guidance_scale,
-            sampler=sample.scheduler,
-            resolution=self.resolution,
+        params = run.params
+        return Drawing.of(
+            self.sample,
+            name,
+            self.resolution,
             max_token_length=params.max_token_length,
             clip_skip=params.clip_skip,
             v_prediction=params.v_parameterization,

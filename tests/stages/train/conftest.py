@@ -181,6 +181,28 @@ def loaded_once(path, dtype, device, vae):
 
 
 @pytest.fixture
+def killed_at(monkeypatch):
+    """`killed_at(project, batch)`: a training that ends in that batch, as if it were killed; from 1."""
+    from stages.train.native import gradients
+
+    def train(project, batch):
+        plain, calls = gradients.add_gradients, []
+
+        def die(*arguments):
+            calls.append(1)
+            if len(calls) == batch:
+                raise KeyboardInterrupt
+            return plain(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("stages.train.native.run.add_gradients", die)
+            with pytest.raises(KeyboardInterrupt):
+                project.train()
+
+    return train
+
+
+@pytest.fixture
 def make_run():
     """`make_run(project, pool, base, **changes)`: a Run in this process, without accelerate."""
     made = []

@@ -6,8 +6,6 @@ import pytest
 import torch
 from training_cases import CASES, GPU_CASES, learned
 
-from stages.train.native import gradients
-
 pytestmark = pytest.mark.gpu
 
 ALL = {"fp32": {}, **CASES, **GPU_CASES}
@@ -39,22 +37,11 @@ def test_it_trains_and_the_same_again(one_project, case):
 
 
 @pytest.mark.parametrize("precision", ["no", "fp16", "bf16"])
-def test_a_resumed_run_gives_the_same_bytes(one_project, monkeypatch, precision):
+def test_a_resumed_run_gives_the_same_bytes(one_project, killed_at, precision):
     one_project.edit(mixed_precision=precision, save_state_every_n_steps=2, network_dropout=0.2)
     whole = one_project.train()
     one_project.forget()
-    plain, calls = gradients.add_gradients, []
-
-    def die(*arguments):
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return plain(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("stages.train.native.run.add_gradients", die)
-        with pytest.raises(KeyboardInterrupt):
-            one_project.train()
+    killed_at(one_project, 4)
     assert one_project.train() == whole
 
 

@@ -53,22 +53,11 @@ def test_it_trains_from_the_first_step(request, family, case, capsys):
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
-def test_a_resumed_run_gives_the_same_bytes(project, monkeypatch, precision):
+def test_a_resumed_run_gives_the_same_bytes(project, killed_at, precision):
     project.edit(mixed_precision=precision, save_state_every_n_steps=2)
     whole = project.train()
     project.forget()
-    plain, calls = gradients.add_gradients, []
-
-    def die(*arguments):
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return plain(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("stages.train.native.run.add_gradients", die)
-        with pytest.raises(KeyboardInterrupt):
-            project.train()
+    killed_at(project, 4)
     assert project.train() == whole
 
 
