@@ -3,6 +3,7 @@
 FILE is params.yaml if not given. Comments and order stay.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ ADDED: dict[type[Section], dict[str, Any]] = {
 @click.argument("file", metavar="[FILE]", default=FILE, type=click.Path(path_type=Path))
 def command(file: Path) -> None:
     try:
-        before = file.read_text(encoding="utf-8")
+        before = file.read_bytes().decode()
         less, gone = without_former(before)
         after, added = with_added(less)
     except (OSError, UnicodeDecodeError, YAMLError) as error:
@@ -76,12 +77,14 @@ def with_added(text: str) -> tuple[str, list[str]]:
     overlay = {}
     for section, keys in missing.items():
         settings = {key: Setting(value, written(value), _comment(section, key)) for key, value in keys.items()}
-        if section.key in content:
-            order = {key: Setting(value, written(value)) for key, value in content[section.key].items()}
+        if isinstance(held := content.get(section.key), dict) and held:
+            order = {key: Setting(value, written(value)) for key, value in held.items()}
             overlay[section.key] = order | settings
         else:
             lines = [f"  {key}: {one.text}  # {one.comment}" for key, one in settings.items()]
-            text = "\n".join([text.rstrip("\n"), "", f"{section.key}:", *lines, ""])
+            newline = "\r\n" if "\r\n" in text else "\n"
+            head = re.sub(rf"(?m)^{section.key}:\s*$", "", text)  # a section without a key
+            text = newline.join([head.rstrip(), "", f"{section.key}:", *lines, ""])
     after, _ = edited(text, overlay)
     return after, [f"{section.key}.{key}" for section, keys in missing.items() for key in keys]
 

@@ -29,8 +29,11 @@ def vae_hash(path: Path) -> str | None:
     return None if external is None else base_hash(external)
 
 
-def vae_problem(path: Path) -> str:
-    """Why `paths.vae` can be no autoencoder, by names and headers; empty where nothing shows it."""
+def vae_problem(path: Path, original: bool = False) -> str:
+    """Why `paths.vae` can be no autoencoder, by names and headers; empty where nothing shows it.
+
+    `original`: a single file must have the original layout, which is all that sd-scripts reads there.
+    """
     if not path.exists():
         return f"paths.vae {path} does not exist"
     external = external_vae(path)
@@ -47,7 +50,11 @@ def vae_problem(path: Path) -> str:
         names = read_header(external).tensors
     except SpriteLoraError as error:
         return f"paths.vae {path}: {error.args[0]}"
-    return "" if any(name.endswith(LAST) for name in names) else f"paths.vae {path}: it holds no autoencoder"
+    if not any(name.endswith(LAST) for name in names):
+        return f"paths.vae {path}: it holds no autoencoder"
+    if original and not any(name.endswith(ORIGINAL) for name in names):
+        return f"paths.vae {path}: sd-scripts reads a file in the original layout alone; name its diffusers folder"
+    return ""
 
 
 def load_vae(path: Path, own: Any) -> Any:

@@ -95,7 +95,8 @@ def needs_turns(base: BaseModel, resolution: int) -> bool:
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    return free < DECODING * resolution**2
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # torch's own, given back at need
+    return free + cached < DECODING * resolution**2
 
 
 def draw_latents(base: BaseModel, drawing: Drawing, prompt: Encoded, negative: Encoded) -> Tensor:

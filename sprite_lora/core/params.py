@@ -5,6 +5,7 @@ that section, `load(Train)`, so that no stage depends on code that it does not u
 """
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -105,12 +106,25 @@ def section_problems(section: type[Section], content: Any) -> list[tuple[tuple[s
     try:
         section.model_validate(content if content is not None else {})
     except ValidationError as error:
-        return [_explain(section, detail) for detail in error.errors()]
+        found: list[tuple[tuple[str, ...], str]] = []
+        for detail in error.errors():
+            where, message = _explain(section, detail)
+            if not (_of_a_branch(detail) and where in dict(found)):  # one message, not one for each kind of value
+                found.append((where, message))
+        return found
     return []
 
 
+BRANCH = re.compile(r"constrained-|tuple\[|list\[")
+"""How pydantic names the branch of a union, as if it were a key."""
+
+
+def _of_a_branch(detail: Any) -> bool:
+    return any(BRANCH.match(str(part)) for part in detail["loc"])
+
+
 def _explain(section: type[Section], detail: Any) -> tuple[tuple[str, ...], str]:
-    where = (section.key, *(str(part) for part in detail["loc"]))
+    where = (section.key, *(str(part) for part in detail["loc"] if not BRANCH.match(str(part))))
     dotted = ".".join(where)
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(where[-1], section.model_fields, n=1)
@@ -119,7 +133,8 @@ def _explain(section: type[Section], detail: Any) -> tuple[tuple[str, ...], str]
         return where[:-1], f"key `{dotted}` is missing"
     if isinstance(detail["input"], dict):  # a whole section, which nobody wants to read and which may hold a secret
         return where, f"`{dotted}`: {detail['msg'].removeprefix('Value error, ')}"
-    message = detail["msg"][0].lower() + detail["msg"][1:]
+    told = detail["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
+    message = told[0].lower() + told[1:]
     return where, f"`{dotted}` is {detail['input']!r}: {message}"
 
 

@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 from sprite_lora.kohya.arguments import keyword_arguments
-from sprite_lora.kohya.network_args import problems
+from sprite_lora.kohya.network_args import LORA, problems
 
 SCHEDULER_ARGS = {"polynomial": ("lr_end",), "cosine_with_min_lr": ("min_lr",)}
 """What the native trainer takes in lr_scheduler_args, by lr_scheduler: arguments of transformers' schedules."""
@@ -66,12 +66,18 @@ def half_problem(values: dict[str, Any]) -> str:
     for flag, precision in (("full_fp16", "fp16"), ("full_bf16", "bf16")):
         if values[flag] and values["mixed_precision"] != precision:
             return f"{flag} needs mixed_precision: {precision}"
-    if values["full_fp16"] and values["optimizer_type"] == "AdamW" and values["backend"] == "native":
+    optimizer = values["optimizer_type"]
+    if values["full_fp16"] and optimizer in ("AdamW", "Prodigy") and values["backend"] == "native":
         return (
-            "full_fp16 with optimizer_type AdamW makes weights that are no numbers: squared gradients and its eps are 0"
-            " in fp16; take AdamW8bit or Adafactor, or full_bf16"
+            f"full_fp16 with optimizer_type {optimizer} makes weights that are no numbers, or moves none: squared"
+            " gradients and eps are 0 in fp16; take AdamW8bit or Adafactor, or full_bf16"
         )
     return ""
+
+
+def rates_given(rates: Rates | None) -> tuple[float, ...]:
+    """One rate or several, or none, as a tuple."""
+    return rates if isinstance(rates, tuple) else () if rates is None else (rates,)
 
 
 def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
@@ -92,6 +98,10 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
         ),
         *((bool(message), message) for message in alone),
         (
+            values["backend"] == "kohya" and len(set(rates_given(values["text_encoder_lr"]))) > 1,
+            "text_encoder_lr: sd-scripts trains all text encoders at the first rate; give one number",
+        ),
+        (
             unet_only and text_only,
             "network_train_unet_only and network_train_text_encoder_only leave nothing to train: keep one",
         ),
@@ -100,7 +110,7 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
             "nothing to train: every part's learning rate is 0",
         ),
         (
-            values["conv_alpha"] is not None and values["conv_dim"] is None,
+            values["conv_alpha"] is not None and values["conv_dim"] is None and values["network_module"] == LORA,
             "conv_alpha does nothing without conv_dim",
         ),
         (values["xformers"] and values["sdpa"], "xformers and sdpa are two ways to do the same: keep one"),

@@ -12,6 +12,7 @@ from pydantic import model_validator
 
 from sprite_lora.kohya.conflicts import Rates, conflicts, part_rate
 from sprite_lora.kohya.flags import Flag, row_of, table
+from sprite_lora.kohya.network_args import LYCORIS
 from sprite_lora.kohya.rows import batch, course, data, network, noise, optimisation
 from sprite_lora.kohya.sd_scripts import problems
 
@@ -49,6 +50,11 @@ class Train(course.Course, data.Data, noise.Noise, optimisation.Optimisation, ba
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    @property
+    def rank_of_convolutions(self) -> int | None:
+        """Of convolutions larger than 1x1; None where they are not trained. LyCORIS takes network_dim without one."""
+        return self.conv_dim or (self.network_dim if self.network_module == LYCORIS else None)
 
     @property
     def rate_of_unet(self) -> float:

@@ -47,14 +47,27 @@ def saved_checkpoints(train: Train, steps_per_epoch: int = 1) -> list[Saved]:
     steps = run_steps(train, steps_per_epoch)
     by_steps = train.save_every_n_steps is not None
     every = train.save_every_n_steps or (train.save_every_n_epochs or steps) * steps_per_epoch
-    digits = 2 if 50 * every >= steps_per_epoch else 4
+    saved_after = [*range(every, steps, every), steps]
     found = []
-    for step in [*range(every, steps, every), steps]:
-        epoch, over = divmod(step, steps_per_epoch)
-        number = f"-step{step:08d}" if by_steps else f"-{epoch:06d}"
+    for epoch, step in zip(_counted(saved_after, steps_per_epoch), saved_after, strict=True):
+        number = f"-step{step:08d}" if by_steps else f"-{step // steps_per_epoch:06d}"
         name = f"{train.output_name}{'' if step == steps else number}.safetensors"
-        found.append(Saved(round(step / steps_per_epoch, digits) if over else epoch, step, name))
+        found.append(Saved(epoch, step, name))
     return found
+
+
+def _counted(steps: list[int], steps_per_epoch: int) -> list[Epoch]:
+    """Each step in epochs: a whole number where it ends one, else with as many digits as keep all of them apart."""
+    for digits in range(2, 17):
+        counted: list[Epoch] = [
+            round(step / steps_per_epoch, digits) if step % steps_per_epoch else step // steps_per_epoch
+            for step in steps
+        ]
+        if len({0, *counted}) > len(steps) and not any(
+            isinstance(epoch, float) and epoch.is_integer() for epoch in counted
+        ):
+            return counted
+    raise AssertionError("steps that no number of digits tells apart")
 
 
 def epoch_of(step: int, steps_per_epoch: int) -> int:

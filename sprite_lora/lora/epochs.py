@@ -3,7 +3,7 @@
 from pathlib import Path
 
 Epoch = int | float
-"""A whole number but for checkpoints between two epochs, which have two digits, or four; 0 is the untouched base."""
+"""A whole number but for checkpoints between two epochs, which have two digits or more; 0 is the untouched base."""
 
 
 def epoch_folder(samples: Path, epoch: Epoch) -> Path:

@@ -37,7 +37,7 @@ class Shard:
     @property
     def epochs_named(self) -> str:
         """As `python -m stages.sample --epochs` takes them."""
-        return ",".join(f"{epoch:g}" for epoch in self.epochs)
+        return ",".join(map(str, self.epochs))
 
     @property
     def pictures(self) -> list[str]:
@@ -110,7 +110,7 @@ def chosen_epochs(saved: Iterable[Epoch], wanted: object) -> list[Epoch]:
     if wanted is None:
         return there
     words = [word.strip() for word in str(wanted).split(",") if word.strip()]
-    named = {f"{epoch:g}": epoch for epoch in there}
+    named = {str(epoch): epoch for epoch in there}
     unknown = [word for word in words if word not in named]
     if unknown or not words:
         raise SpriteLoraError(

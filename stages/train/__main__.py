@@ -1,4 +1,4 @@
-"""Train the LoRA: one checkpoint per epoch, each carrying what made it.
+"""Train the LoRA: checkpoints as it goes, each carrying what made it.
 
 Reads params.yaml (train), outputs/dataset/ (manifest, pictures), regularisation/, the base model.
 Writes outputs/checkpoints/<output_name>-000001.safetensors ... <output_name>.safetensors (the last epoch) and

@@ -19,6 +19,7 @@ from sprite_lora.dataset.checks.whole_set import CheckedSet, check_set
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.tokens import ClipTokenizer
 from sprite_lora.dataset.validate_params import Validate
+from sprite_lora.kohya.network_args import LYCORIS
 from sprite_lora.kohya.sd_scripts import ARGUMENTS, wrong_script
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.base_check import check_base
@@ -55,7 +56,7 @@ def check(settings: Settings) -> Checked:
         return Checked([], [*found, Finding("not-checked", settings.place(), message)], Census(), {}, None)
     base_place = settings.place("paths", "base")
     tokenizer, unusable_base = check_base(paths.base, base_place)
-    if problem := vae_problem(paths.vae):
+    if problem := vae_problem(paths.vae, original=settings.value("train", "backend") == "kohya"):
         found.append(Finding("vae", settings.place("paths", "vae"), problem))
     limit = settings.value("train", "max_token_length")
     limit = limit if limit in LENGTHS else None
@@ -81,7 +82,7 @@ def check(settings: Settings) -> Checked:
     found += checked.findings
     found += _check_prompts(settings, against, checked, tokenizer)
     plan, train = None, settings.section(Train)
-    if train and (unfit := start_problem(paths.network_weights, train.network_dim, train.conv_dim)):
+    if train and (unfit := start_problem(paths.network_weights, train.network_dim, train.rank_of_convolutions)):
         found.append(Finding("network-weights", settings.place("paths", "network_weights"), unfit))
     if tokenizer and train:
         keys = train.model_dump(include=set(ARGUMENTS)) if train.backend == "kohya" else {}
@@ -92,9 +93,24 @@ def check(settings: Settings) -> Checked:
         plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)
         found += check_disk(plan, paths.checkpoints)
         found += _check_rates(settings, train, paths.base)
+        found += _check_lycoris(settings, train, paths.base)
     return Checked(
         checked.pairs, found, checked.census, checked.corrections, against, checked.sprites, checked.captions, plan
     )
+
+
+STOPS_LYCORIS = ("full", "full-lin", "unet-only")
+"""Its presets with which LyCORIS 4.1.3 in sd-scripts names a module of SD1's and SD2's U-Net twice, and stops."""
+
+
+def _check_lycoris(settings: Settings, train: Train, base: Path) -> Iterator[Finding]:
+    """What LyCORIS cannot do in sd-scripts."""
+    if train.backend != "kohya" or train.network_module != LYCORIS or family_of(base).name not in ("sd_v1", "sd_v2"):
+        return
+    given = dict(argument.partition("=")[::2] for argument in train.network_args)
+    if given.get("preset", "full") in STOPS_LYCORIS:
+        message = "network_args: LyCORIS in sd-scripts stops at this preset on SD1.5 and SD2; preset=attn-mlp works"
+        yield settings.finding("bad-value", ("train", "network_args"), message)
 
 
 def _check_rates(settings: Settings, train: Train, base: Path) -> Iterator[Finding]:

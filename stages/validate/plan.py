@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sprite_lora.dataset.checks.finding import Finding
 from sprite_lora.dataset.package_params import Package
+from sprite_lora.kohya.network_args import LYCORIS, lycoris_args
 from sprite_lora.kohya.steps import regularisation_uses, steps_per_epoch
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import epoch_of, run_steps, saved_checkpoints
@@ -35,10 +36,12 @@ def make_plan(
     parameters, modules = lora_parameters(
         targets,
         train.network_dim,
-        train.conv_dim,
+        train.rank_of_convolutions,
         train.network_train_unet_only,
         train.network_train_text_encoder_only,
     )
+    if train.network_module == LYCORIS and lycoris_args(train.network_args).algo == "loha":
+        parameters *= 2  # a product of two such pairs
     size = lora_bytes(parameters, modules, train.file_precision)
     steps = run_steps(train, per_epoch)
     checkpoints = len(saved_checkpoints(train, per_epoch))

@@ -112,6 +112,12 @@ def test_the_projects_own_section_is_valid():
         ({"max_train_steps": 9}, "max_train_epochs or max_train_steps: give one, the other is null"),
         ({"max_train_epochs": None}, "max_train_epochs or max_train_steps: give one, the other is null"),
         ({"save_every_n_steps": 9}, "save_every_n_epochs or save_every_n_steps: give one"),
+        (
+            {"backend": "kohya", "text_encoder_lr": [1e-4, 2e-5]},
+            "sd-scripts trains all text encoders at the first rate",
+        ),
+        ({"text_encoder_lr": ["a", 2e-4]}, "`train.text_encoder_lr` is"),
+        ({"network_args": "algo=lokr"}, "should be a valid list"),
         ({"unet_lr": 0, "text_encoder_lr": 0}, "every part's learning rate is 0"),
         ({"conv_alpha": 1.0}, "conv_alpha does nothing without conv_dim"),
         ({"xformers": True, "sdpa": True}, "keep one"),

@@ -62,6 +62,29 @@ def test_many_checkpoints_in_an_epoch_stay_apart():
     assert len({one.epoch for one in saved}) == len(saved) == 400
 
 
+@pytest.mark.parametrize(
+    ("per_epoch", "changes"),
+    [
+        (300, {"max_train_steps": 1201, "save_every_n_epochs": 1}),
+        (749, {"max_train_steps": 1500, "save_every_n_epochs": 1}),
+        (1000, {"max_train_steps": 1001, "save_every_n_steps": 250}),
+        (254, {"max_train_steps": 1, "save_every_n_steps": 1}),
+        (20_000, {"max_train_steps": 100, "save_every_n_steps": 1}),
+        (7, {"max_train_steps": 1000, "save_every_n_steps": 3}),
+    ],
+)
+def test_no_checkpoint_is_counted_as_another_or_as_the_base(per_epoch, changes):
+    """Fractions keep as many digits as that takes; a number is whole only where an epoch ends."""
+    run = train(**steps(**changes))
+    saved = checkpoints.saved_checkpoints(run, per_epoch)
+    files = checkpoints.checkpoint_files(Path("c"), run, per_epoch)
+    assert len({0, *files}) == len(saved) + 1
+    for one in saved:
+        assert isinstance(one.epoch, int) == (one.step % per_epoch == 0)
+        assert one.epoch == pytest.approx(one.step / per_epoch, abs=0.005)
+    assert list(files) == sorted(files)
+
+
 def test_epoch_folders_sort_by_epoch():
     names = [epochs.epoch_folder(Path("s"), epoch).name for epoch in (0, 1, 1.5, 1.75, 2, 12, 12.25)]
     assert names == ["epoch-00", "epoch-01", "epoch-01.50", "epoch-01.75", "epoch-02", "epoch-12", "epoch-12.25"]

@@ -8,7 +8,7 @@ from places import ROOT
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.logs_params import Logs
-from sprite_lora.core.params import Paths, load
+from sprite_lora.core.params import Paths, load, parse
 from sprite_lora.kohya.train_params import Train
 from tools.convert import with_added, without_former
 
@@ -74,3 +74,15 @@ def test_keys_that_came_later_are_added_with_values_that_change_nothing(tmp_path
     assert (tmp_path / "models/no_vae").is_dir()
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "has today's form already" in said
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_an_empty_section_gets_its_keys_and_line_ends_stay(newline):
+    own = (ROOT / "params.yaml").read_text()
+    before, rest = own.split("# What is only looked at")
+    text = (before + rest[rest.index("# Fixed prompts") :] + "\nlogs:\n").replace("\n", newline)
+    after, added = with_added(text)
+    assert added == ["logs.sample_every_n_epochs", "logs.sample_at_first"]
+    assert after.count(newline) == after.count("\n")
+    assert parse(after)["logs"] == {"sample_every_n_epochs": None, "sample_at_first": False}
+    assert with_added(after) == (after, [])

@@ -43,6 +43,8 @@ def install(source: str, tag: str, into: Path | None, python: str, uv_options: t
 
 def check_out(source: str, tag: str, folder: Path) -> None:
     """Have the tag's commit in a folder. Raises SpriteLoraError where there is another, or the tag was moved."""
+    if folder.exists() and not folder.is_dir():
+        raise SpriteLoraError(f"{folder} is no folder", "another one: --into DIR")
     if not folder.exists() or not any(folder.iterdir()):
         folder.parent.mkdir(parents=True, exist_ok=True)
         if said := git.clone(source, tag, folder):

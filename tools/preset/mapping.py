@@ -46,7 +46,7 @@ def mapped(found: Configuration, content: dict[str, Any]) -> tuple[Overlay, list
     work = _Import(content, found.whole, left_out=list(found.left_out))
     flags = dict(_readable(work, found.flags))
     flags = flags | dict(_network_args(flags))
-    flags |= _attention(flags) | _own_rates(work, flags)
+    flags |= _attention(flags) | _own_rates(work, flags) | _first_rate(work, flags) | _warm_up(work, flags)
     backend = content["train"]["backend"]
     for name, value in flags.items():
         if name in Train.model_fields and name not in USERS_OWN:
@@ -63,6 +63,7 @@ def mapped(found: Configuration, content: dict[str, Any]) -> tuple[Overlay, list
         work.train = _defaults(work, backend) | work.train
     _count(work, flags)
     _drop_conflicts(work, flags)
+    _drop_one_by_one(work, flags)
     overlay = {"package": work.package, "train": work.train, "sample": dict(_sampling(work, found.sampling))}
     return {section: _settings(section, values) for section, values in overlay.items() if values}, work.left_out
 
@@ -93,12 +94,36 @@ def _network_args(flags: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "network_args", [f"{name}{equals}{value}" for name, equals, value in pairs if name not in keyed]
 
 
+def _warm_up(work: _Import, flags: dict[str, Any]) -> dict[str, Any]:
+    """A constant rate has no warm-up: kohya_ss does not pass one on, and sd-scripts stops with one."""
+    without = flags.get("lr_scheduler", "constant" if work.whole else "") in ("constant", "adafactor")
+    steps = numbers(flags.get("lr_warmup_steps"))
+    if not without or not steps or not steps[0]:
+        return {}
+    scheduler = flags.get("lr_scheduler", "constant")
+    work.left_out.append(
+        f"lr_warmup_steps = {shown(flags['lr_warmup_steps'])}: lr_scheduler {scheduler} has no warm-up"
+    )
+    return {"lr_warmup_steps": 0}
+
+
 def _attention(flags: dict[str, Any]) -> dict[str, Any]:
     """Of the two kinds of fast attention, one excludes the other."""
     for chosen, other in (("xformers", "sdpa"), ("sdpa", "xformers")):
         if flags.get(chosen) is True:
             return {other: False}
     return {}
+
+
+def _first_rate(work: _Import, flags: dict[str, Any]) -> dict[str, Any]:
+    """Of several rates of text encoders the one that sd-scripts trains all of them at (`train_network.py`)."""
+    rates = numbers(flags.get("text_encoder_lr"))
+    if len(rates) < 2:
+        return {}
+    if len(set(rates)) > 1:
+        reason = "sd-scripts trains all text encoders at the first rate, so it alone is taken"
+        work.left_out.append(f"text_encoder_lr = {shown(flags['text_encoder_lr'])}: {reason}")
+    return {"text_encoder_lr": rates[0]}
 
 
 def _count(work: _Import, flags: dict[str, Any]) -> None:
@@ -216,6 +241,18 @@ def _drop_conflicts(work: _Import, flags: dict[str, Any]) -> None:
             del work.train[NETWORK]
             work.refuse(NETWORK, flags.get(NETWORK), conflict)
             _drop_dependents(work, flags)
+
+
+def _drop_one_by_one(work: _Import, flags: dict[str, Any]) -> None:
+    """While keys do not fit together, leave out one that the file gives and without which they do."""
+    while conflict := _conflict(work, work.train):
+        for name in [name for name in work.train if name in flags]:
+            if not _conflict(work, {key: value for key, value in work.train.items() if key != name}):
+                del work.train[name]
+                work.refuse(name, flags[name], conflict)
+                break
+        else:
+            return
 
 
 def _conflict(work: _Import, train: dict[str, Any]) -> str:

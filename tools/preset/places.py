@@ -94,7 +94,6 @@ ELSEWHERE = {
 
 OF_SD_SCRIPTS = {
     "no_half_vae": "the native trainer's autoencoder is always float32",
-    "max_train_steps": "train.max_train_epochs says how long, and stays",
     "mem_eff_attn": "train.xformers and train.sdpa are the kinds of attention",
 }
 """Why a flag has no place where it has no key and sd-scripts is not the backend."""

@@ -81,8 +81,6 @@ def _tries(name: str, value: Any) -> Iterator[Any]:
         yield value.replace('"', "").split()
     found = numbers(value)
     if found:
-        # Several rates for several text encoders: networks.lora takes the first (networks/lora.py,
-        # `prepare_optimizer_params`).
         yield found[0]
 
 

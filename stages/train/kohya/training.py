@@ -16,11 +16,12 @@ from sprite_lora.bases.registry import family_of
 from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import sha256
-from sprite_lora.core.params import Paths
+from sprite_lora.core.logs_params import Logs
+from sprite_lora.core.params import Paths, load
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.dataset.regularisation import read_regularisation
 from sprite_lora.kohya.sd_scripts import FILES, script
-from sprite_lora.kohya.train_params import FLAGS, Train
+from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import counts_steps, epoch_of, run_steps
 from sprite_lora.lora.size import lora_bytes, lora_parameters, lora_targets
 from sprite_lora.lora.start import start_file
@@ -180,11 +181,15 @@ class Run:
         params, epochs = self.params, epoch_of(self.steps, self.steps_per_epoch)
         print(f"sd-scripts {tag}: {epochs} epochs of {self.steps_per_epoch} steps; its log: {self._log}")
         print(shlex.join(command))
-        for name, field in Train.model_fields.items():
-            if name != "backend" and field.is_required() and "kohya" not in FLAGS[name].backends:
-                print(f"ignored: train.{name}: sd-scripts saves its state where an epoch leaves a checkpoint")
         if counts_steps(params):
             print("no state is saved: a run that counts steps begins anew where it is stopped")
+        else:
+            print(
+                "ignored: train.save_state_every_n_steps: sd-scripts saves its state where an epoch leaves a checkpoint"
+            )
+        logs = load(Logs)
+        if logs.sample_every_n_epochs or logs.sample_at_first:
+            print("ignored: logs.sample_every_n_epochs, logs.sample_at_first: the native trainer alone draws meanwhile")
         if "resume" in self.flags:
             epoch = len(self._rows) // self.steps_per_epoch
             print(f"resuming after epoch {epoch} of {epochs}, from sd-scripts' state of it")
@@ -240,7 +245,7 @@ def inexact(given: Mapping[str, Any], processes: int) -> list[str]:
 def check_room(params: Train, paths: Paths, state: State, names: list[str]) -> None:
     """Raise SpriteLoraError where the disk has no room for what kohya's own LoRA network would write."""
     count, modules = lora_parameters(
-        lora_targets(paths.base), params.network_dim, params.conv_dim,
+        lora_targets(paths.base), params.network_dim, params.rank_of_convolutions,
         params.network_train_unet_only, params.network_train_text_encoder_only,
     )  # fmt: skip
     size = lora_bytes(count, modules, params.save_precision)

@@ -15,7 +15,9 @@ from stages.train.state import State, states
 
 
 def can_go_on(params: Train) -> bool:
-    """Whether each step is the same however many follow."""
+    """Whether each step is the same however many follow, in a run that counts epochs."""
+    if params.max_train_epochs is None:
+        return False
     if params.lr_scheduler == "constant_with_warmup":
         return not 0 < params.lr_warmup_steps < 1
     return params.lr_scheduler in ("constant", "adafactor")

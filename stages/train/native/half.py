@@ -13,6 +13,20 @@ def weights_dtype(params: Train) -> torch.dtype:
     return torch_dtype(params.mixed_precision if params.full_fp16 or params.full_bf16 else None)
 
 
+def load_exactly(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Take over an optimizer's state, each tensor in the number format that it was saved in.
+
+    torch casts the state to that of the weights; Adafactor keeps float32 beside 16-bit weights.
+    """
+    optimizer.load_state_dict(saved)
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for number, tensors in saved["state"].items():
+        own = optimizer.state[weights[number]]
+        for name, tensor in tensors.items():
+            if isinstance(tensor, torch.Tensor) and isinstance(own.get(name), torch.Tensor):
+                own[name] = tensor.to(own[name].device, copy=True)
+
+
 def allow_half_gradients(scaler: Any) -> None:
     """Have torch's GradScaler unscale fp16 gradients, which it refuses by itself.
 

@@ -14,6 +14,9 @@ from stages.train.faults import check_disk
 HEADER = 1 << 20
 """Bytes that are kept for a checkpoint's metadata; a long tag list takes some hundred thousand."""
 
+NEWEST_OF_XFORMERS = (9, 0)
+"""Compute capability. Of xformers 0.0.35 flash attention has no deterministic backward pass, and cutlass ends here."""
+
 
 def memory_used(params: Train, resolution: int) -> str:
     """What a step's memory hangs on most, in words."""
@@ -33,6 +36,8 @@ def check_device(params: Train, device: torch.device) -> None:
             raise SpriteLoraError(f"train.{what} needs a CUDA GPU, and this machine has none", f"here: {instead}")
     if params.xformers and importlib.util.find_spec("xformers") is None:
         raise SpriteLoraError("train.xformers needs the package xformers", "uv sync --extra gpu, or sdpa: true")
+    if cuda and params.xformers and torch.cuda.get_device_capability(device) > NEWEST_OF_XFORMERS:
+        raise SpriteLoraError("train.xformers: xformers has no deterministic backward pass for this GPU", "sdpa: true")
     if cuda and params.mixed_precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise SpriteLoraError("train.mixed_precision: bf16 needs a newer GPU than this one", "fp16, or 'no'")
 

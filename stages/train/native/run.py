@@ -29,7 +29,7 @@ from stages.train.native.gradients import (
     set_gradient_checkpointing,
     with_cached_texts,
 )
-from stages.train.native.half import allow_half_gradients, weights_dtype
+from stages.train.native.half import allow_half_gradients, load_exactly, weights_dtype
 from stages.train.native.objective import loss_weights
 from stages.train.native.optimizer import (
     least_factor,
@@ -114,7 +114,7 @@ class Run:
         """Go on from a saved state."""
         self.progress = progress
         self.network.load_training_state(parts["network"])
-        self.optimizer.load_state_dict(parts["optimizer"])
+        load_exactly(self.optimizer, parts["optimizer"])
         if self.precision.scaler:
             self.precision.scaler.load_state_dict(parts["scaler"])
 

@@ -93,6 +93,9 @@ def train_on(
             print(taken)
         accelerator.wait_for_everyone()
         saved = state.load()
+        if saved and (gone := missing_epochs(run, state, saved[0].step)):
+            print(f"begins anew: {', '.join(gone)} of the state folder is gone", flush=True)
+            saved = None
         if saved:
             run.restore(*saved)
         if chief:
@@ -151,6 +154,12 @@ def prepare(
         vae=external_vae(paths.vae),
     )
     return run, file_metadata(params, manifest, record, training)
+
+
+def missing_epochs(run: Run, state: State, step: int) -> list[str]:
+    """File names of checkpoints that were due by that step and are not in the state folder."""
+    due = [saved.name for saved in run.checkpoints.values() if saved.step <= step]
+    return [name for name in due if not (state.epochs / name).is_file()]
 
 
 def settle_determinism(run: Run) -> None:

@@ -169,7 +169,7 @@ LOADED = {}
 
 
 def loaded_once(path, dtype, device, vae):
-    """`load_base`, once per session: training hooks into a base and never changes it."""
+    """`load_base`, once per session: training hooks into a base, and moves its parts from device to device."""
     key = (path, dtype, vae)
     if key not in LOADED:
         LOADED[key] = load_base(path, dtype, device, vae)
@@ -177,7 +177,8 @@ def loaded_once(path, dtype, device, vae):
     for part in (base.unet, *base.text_encoders):
         for module in part.modules():
             module._forward_hooks.clear()
-    return base
+    base.unet.disable_gradient_checkpointing()
+    return base.to(torch.device(device))
 
 
 @pytest.fixture

@@ -216,3 +216,13 @@ def test_bf16_that_a_gpu_only_emulates_is_refused(project, monkeypatch):
     with pytest.raises(SpriteLoraError, match="bf16 needs a newer GPU"):
         needs.check_device(load(Train), torch.device("cuda"))
     assert asked == [False]
+
+
+def test_xformers_is_refused_on_a_gpu_for_which_it_has_no_deterministic_backward_pass(project, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (12, 0))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    project.edit(xformers=True, sdpa=False)
+    with pytest.raises(SpriteLoraError, match="xformers has no deterministic backward pass for this GPU"):
+        needs.check_device(load(Train), torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    needs.check_device(load(Train), torch.device("cuda"))

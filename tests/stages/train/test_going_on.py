@@ -104,3 +104,19 @@ def test_a_schedule_that_ends_keeps_no_state_of_a_finished_run(project):
 def test_a_warm_up_given_as_a_share_hangs_on_the_length(project):
     project.edit(lr_scheduler="constant_with_warmup", lr_warmup_steps=0.1)
     assert not can_go_on(load(Train))
+
+
+def test_a_finished_run_that_lost_a_checkpoint_begins_anew(project, counted, capsys):
+    project.edit(max_train_epochs=2, **CONSTANT)
+    whole = project.train()
+    (state,) = project.states()
+    (state / "epochs/t-000001.safetensors").unlink()
+    counted.clear()
+    assert project.train() == whole
+    assert len(counted) == 2 * BATCHES
+    assert "begins anew: t-000001.safetensors of the state folder is gone" in capsys.readouterr().out
+
+
+def test_a_run_counted_in_steps_keeps_no_state(project):
+    project.edit(max_train_epochs=None, max_train_steps=3, **CONSTANT)
+    assert not can_go_on(load(Train))

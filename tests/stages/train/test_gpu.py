@@ -22,8 +22,10 @@ def one_project(request):
 
 
 @pytest.mark.parametrize("case", ALL)
-def test_it_trains_and_the_same_again(one_project, case):
+def test_it_trains_and_the_same_again(one_project, case, request):
     """Two epochs, the losses of fp32 on the same GPU to 16 bits' rounding, and a second run's bytes are the first's."""
+    if "xformers" in case and "sdxl" not in request.node.callspec.params["one_project"]:
+        pytest.skip("xformers needs heads of 8 channels or more in 16 bit; the tiny SD1.5 has 4")
     one_project.edit(**{key: value for key, value in ALL[case].items() if key not in ("mixed_precision", "xformers")})
     exact = losses(one_project) if learned(one_project.train()) else []
     one_project.forget()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from places import ROOT
 from small_set import sprite
 
 
@@ -135,6 +136,16 @@ def key_for_sdxl(project):
     project.edit(train__backend="kohya", train__shuffle_caption=False, **cached)
 
 
+def lycoris_that_stops(project):
+    project.edit(train__backend="kohya", train__network_module="lycoris.kohya", train__conv_dim=None)
+    project.edit(train__conv_alpha=None, train__network_args=["algo=lokr"])
+
+
+def autoencoder_of_diffusers_as_a_file(project):
+    file = ROOT / "models/nano/vae/diffusion_pytorch_model.safetensors"
+    project.edit(train__backend="kohya", paths__vae=str(file))
+
+
 def regular_of_another_size(project):
     (project.root / "regularisation/1_person").mkdir()
     Image.new("RGB", (512, 512)).save(project.root / "regularisation/1_person/a.png")
@@ -202,6 +213,8 @@ def no_folder(project):
         (secret_in_a_flag, "bad-value", ["`wandb_api_key` is refused", "secret"]),
         (flag_of_kohya_for_native, "bad-value", ["kohya_args is known to the backend kohya alone"]),
         (flag_for_sdxl, "bad-value", ["`disable_mmap_load_safetensors`", "for SDXL alone"]),
+        (lycoris_that_stops, "bad-value", ["network_args: LyCORIS in sd-scripts stops at this preset"]),
+        (autoencoder_of_diffusers_as_a_file, "vae", ["in the original layout alone"]),
         (key_for_sdxl, "bad-value", ["`cache_text_encoder_outputs`", "for SDXL alone"]),
         (odd_resolution, "resolution", ["512", "24", "384 or 576"]),
         (off_the_latent_grid, "resolution", ["480", "20 pixels", "latent", "384 or 576"]),

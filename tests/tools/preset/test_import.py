@@ -269,6 +269,38 @@ def test_the_command_adjusts_and_says_so(preset, project):
     assert "has all of theirs.json already: nothing changes" in preset("import", "theirs.json")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said", "taken"),
+    [
+        (
+            {"lr_scheduler": "constant", "lr_warmup": 10},
+            "lr_warmup_steps = 0.1: lr_scheduler constant has no warm-up",
+            {"lr_scheduler": "constant", "lr_warmup_steps": 0},
+        ),
+        (
+            {"full_fp16": True, "mixed_precision": "fp16", "optimizer": "AdamW"},
+            "full_fp16",
+            {"full_fp16": False, "optimizer_type": "AdamW"},
+        ),
+    ],
+    ids=["warm-up", "full_fp16"],
+)
+def test_keys_that_do_not_fit_together_cost_one_of_them_and_not_the_import(preset, project, changes, said, taken):
+    (project / "theirs.json").write_text(json.dumps(GUI | changes))
+    printed = preset("import", "theirs.json")
+    assert f"no place here: {said}" in printed
+    train = parse((project / "params.yaml").read_text())["train"]
+    assert {name: train[name] for name in taken} == taken
+    assert train["network_dim"] == 16
+
+
+def test_of_several_rates_of_text_encoders_the_first_is_taken(preset, project):
+    """As sd-scripts trains them."""
+    (project / "theirs.toml").write_text("text_encoder_lr = [1e-4, 5e-5]\n")
+    assert "text_encoder_lr" in preset("import", "theirs.toml")
+    assert parse((project / "params.yaml").read_text())["train"]["text_encoder_lr"] == 1e-4
+
+
 SECRET = "hf_abcdefghijklmnopqrstuvwxyz"
 
 
