@@ -55,6 +55,7 @@ BOTH: dict[str, Any] = {
 """Flags of both sides."""
 OURS: dict[str, Any] = {
     "backend": "native", "output_name": "parity", "max_train_epochs": 1, "save_every_n_epochs": 1,
+    "max_train_steps": None, "save_every_n_steps": None, "zero_terminal_snr": False,
     "save_state_every_n_steps": 1000, "save_precision": None, "num_processes": 1, "gradient_accumulation_steps": 1,
     "shuffle_caption": True, "keep_tokens": 1, "caption_dropout_rate": 0.1, "noise_offset": 0.05,
 }  # fmt: skip
