@@ -200,7 +200,7 @@ class Run:
     def leave(self, number: int) -> NoReturn:
         """End the process as one that the signal ended."""
         epoch = self.left.last_state()
-        where = f"after epoch {epoch}" if epoch else "from the start: no epoch was finished"
+        where = f"after epoch {epoch}" if epoch else "from the start: no state was saved yet"
         stopped = f"{signal.Signals(number).name}: stopped after step {len(self._rows)}"
         print(f"{stopped}; the same command goes on {where}", file=sys.stderr)
         sys.exit(128 + number)

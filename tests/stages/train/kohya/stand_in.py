@@ -98,10 +98,12 @@ def main():
     logs = Path(args.logging_dir) / time.strftime("%Y%m%d%H%M%S") / "network_train"
     logs.mkdir(parents=True)
     step = 0
+    steps = args.max_train_epochs * per_epoch if args.max_train_epochs else args.max_train_steps
+    epochs = -(-steps // per_epoch)
     with (logs / f"events.out.tfevents.{int(time.time())}.host.{os.getpid()}").open("ab", buffering=0) as file:
-        for epoch in range(first + 1, args.max_train_epochs + 1):
-            print(f"\nepoch {epoch}/{args.max_train_epochs}\n", flush=True)
-            for _ in range(per_epoch):
+        for epoch in range(first + 1, epochs + 1):
+            print(f"\nepoch {epoch}/{epochs}\n", flush=True)
+            for _ in range(min(per_epoch, steps - (epoch - 1) * per_epoch)):
                 step += 1
                 number = first * per_epoch + step
                 if os.environ.get("STAND_IN_WAITS") == str(number):
@@ -114,10 +116,13 @@ def main():
                     file.write(event(done, "loss/current", loss) + event(done, "loss/average", 0.5))
                     file.write(event(done, "lr/unet", args.learning_rate) + event(done, "lr/group1", 7.0))
                 print(f"\rsteps: {number}%|###  | {number}/99 [avr_loss={loss}]", end="", file=sys.stderr, flush=True)
-            if epoch % args.save_every_n_epochs == 0 and epoch < args.max_train_epochs:
+                if args.save_every_n_steps and number % args.save_every_n_steps == 0:
+                    save(args, f"{args.output_name}-step{number:08d}.safetensors", epoch, number)
+            if args.save_every_n_epochs and epoch % args.save_every_n_epochs == 0 and epoch < epochs:
                 save(args, f"{args.output_name}-{epoch:06d}.safetensors", epoch, step)
-                save_state(args, epoch)
-    save(args, f"{args.output_name}.safetensors", args.max_train_epochs, step)
+                if args.save_state:
+                    save_state(args, epoch)
+    save(args, f"{args.output_name}.safetensors", epochs, step)
     print("\nmodel saved.", flush=True)
 
 

@@ -95,6 +95,40 @@ def test_its_log_is_kept_and_shown_without_bars(by_kohya, capsys):
     assert "avr_loss" not in shown
 
 
+COUNTED = {"max_train_epochs": None, "max_train_steps": 5, "save_every_n_epochs": None, "save_every_n_steps": 2}
+
+
+@pytest.mark.usefixtures("directly")
+def test_a_run_counted_in_steps_leaves_kohyas_files_with_our_record(by_kohya, checkout, capsys):
+    """Three steps are an epoch. sd-scripts goes on at the beginning of an epoch alone, so it is asked for no state."""
+    by_kohya.edit(**COUNTED)
+    train()
+    names = ["t-step00000002.safetensors", "t-step00000004.safetensors", "t.safetensors"]
+    assert list(by_kohya.checkpoints()) == names
+    folder = by_kohya.root / "outputs/checkpoints"
+    assert [read_record(folder / name)["epoch"] for name in names] == [0.67, 1.33, 1.67]
+    assert len(losses(by_kohya)) == 5
+    flags = checkout.flags()
+    assert (flags["max_train_steps"], flags["save_every_n_steps"]) == ("5", "2")
+    assert not {"save_state", "save_last_n_epochs_state", "max_train_epochs", "save_every_n_epochs"} & flags.keys()
+    assert "no state is saved: a run that counts steps begins anew where it is stopped" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("directly")
+def test_a_run_counted_in_steps_that_fails_begins_anew(by_kohya, checkout, monkeypatch, capsys):
+    by_kohya.edit(**COUNTED)
+    with monkeypatch.context() as patch:
+        patch.setenv("STAND_IN_ENDS", "5")
+        with pytest.raises(SpriteLoraError, match="the stand-in ends here"):
+            train()
+    capsys.readouterr()
+    train()
+    assert "resuming" not in capsys.readouterr().out
+    assert not {"resume", "initial_step"} & checkout.flags().keys()
+    assert len(by_kohya.checkpoints()) == 3
+    assert losses(by_kohya) == pytest.approx([number / 10 for number in range(1, 6)])
+
+
 @pytest.mark.usefixtures("directly")
 def test_trained_already(by_kohya, checkout, capsys):
     train()
