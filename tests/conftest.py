@@ -11,6 +11,8 @@ from places import SHARED, TOKENIZER
 # sets one of many seconds), no complaint that cases are made slowly, the same cases each time.
 IGNORED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
 settings.register_profile("project", deadline=None, derandomize=True, suppress_health_check=IGNORED)
+# Other cases each time, and many: `pytest --hypothesis-profile=deep`; fuzzing.py says how many.
+settings.register_profile("deep", deadline=None, suppress_health_check=IGNORED)
 settings.load_profile("project")
 
 
