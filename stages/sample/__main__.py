@@ -27,6 +27,7 @@ from sprite_lora.core.errors import run_stage
 from sprite_lora.core.params import Paths, load
 from sprite_lora.core.precision import torch_dtype
 from sprite_lora.core.record import base_hash
+from sprite_lora.core.starter import require_starter
 from sprite_lora.dataset.manifest import read_manifest
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.epochs import Epoch, epoch_folder
@@ -38,6 +39,7 @@ from stages.sample.shards import chosen_epochs, require_checkpoints, run_checkpo
 
 def main() -> None:
     arguments = parse(sys.argv[1:])
+    require_starter()
     paths, sample, train = load(Paths), load(Sample), load(Train)
     files = run_checkpoints(paths, train)
     epochs = chosen_epochs(files, arguments.epochs)

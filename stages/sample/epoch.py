@@ -14,6 +14,7 @@ from sprite_lora.bases.drawing import Drawing, draw, draw_in_turn, needs_turns
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.starter import require_starter
 from sprite_lora.lora.epochs import Epoch, in_digits
 from sprite_lora.lora.network import applied
 from sprite_lora.results.picture import web_ui_text, write_picture
@@ -90,6 +91,7 @@ def draw_epoch(setup: Setup, checkpoint: Checkpoint, folder: Path, at_once: int)
     small models gain more from it than from threads inside each operation, which wait for each other all the time.
     """
     names = list(setup.sample.prompts)
+    require_starter()
     clear(folder, keep={f"{name}.png" for name in names})
     with (
         machine.explaining_memory(f"pictures of {setup.resolution} px", MEMORY_KNOBS),
@@ -105,6 +107,7 @@ def draw_epoch(setup: Setup, checkpoint: Checkpoint, folder: Path, at_once: int)
                     f"epoch {in_digits(checkpoint.epoch)}, {name}: not all numbers were finite; drawn black there",
                     flush=True,
                 )
+            require_starter()
             record = picture_record(setup, checkpoint, name) | {"finite": finite}
             write_picture(folder / f"{name}.png", Image.fromarray(pixels), record, web_ui(setup, checkpoint, name))
     return [folder / f"{name}.png" for name in names]

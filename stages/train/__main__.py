@@ -16,6 +16,7 @@ from contextlib import nullcontext
 
 from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.params import Paths, load
+from sprite_lora.core.starter import require_starter
 from sprite_lora.dataset.manifest import read_manifest
 from sprite_lora.kohya.backends import load_backend
 from sprite_lora.kohya.train_params import Train
@@ -43,6 +44,7 @@ def main() -> None:
 
 def run_training(params: Train, paths: Paths) -> None:
     """Have the backend train, and publish the checkpoints to the stage's output."""
+    require_starter()
     backend = load_backend(params.backend)
     backend.check(params)
     manifest = read_manifest(paths.dataset)
@@ -55,6 +57,7 @@ def run_training(params: Train, paths: Paths) -> None:
             if present_fingerprint(load(Train), load(Paths)) != fingerprint:
                 changed = "params, dataset, base model or code changed while it trained"
                 raise SpriteLoraError(f"{changed}; the checkpoints stay in {state.epochs}", "again: dvc repro")
+            require_starter()
             state.publish(names, paths.checkpoints)
             print(f"{len(names)} checkpoints in {paths.checkpoints}")
 
