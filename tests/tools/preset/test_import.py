@@ -11,7 +11,7 @@ import pytest
 from places import ROOT
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.params import parse
+from sprite_lora.core.yaml_text import parse
 from sprite_lora.kohya.flags import NOT_COMPARED, flag, row_of
 from sprite_lora.kohya.train_params import FLAGS, Train
 from tools.preset import mapping, values
