@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from sprite_lora.bases.samplers import SAMPLERS
-from sprite_lora.core.params import Section
+from sprite_lora.core.params import LONGEST_STEM, Section
 
-PictureName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$")]
+PictureName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$", max_length=LONGEST_STEM)]
 Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 if TYPE_CHECKING:
     SamplerName = str

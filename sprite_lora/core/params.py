@@ -23,6 +23,9 @@ FILE = Path("params.yaml")
 BRING_BACK = f"bring back the project's own: git checkout {FILE}"
 
 
+LONGEST_STEM = 100
+"""Bytes of a name that becomes a file's: with suffixes and as a temporary name below the 143 of some file systems."""
+
 QUOTED = 200
 """Characters of a value that a message quotes at most."""
 
@@ -134,28 +137,35 @@ def load(section: type[S], file: Path = FILE) -> S:
             f"{file}: section `{section.key}` is missing",
             f"uv run sprite-lora convert {file}, or take it from the project's own: git show HEAD:{FILE}",
         )
-    held = {} if content[section.key] is None else content[section.key]
-    problems = section_problems(section, held)
-    if problems:
+    model, problems = checked_section(section, content[section.key])
+    if model is None:
         listed = "\n".join(f"{file}:{lines.get(where, lines[(section.key,)])}: {what}" for where, what in problems)
         if any(message.endswith("is missing") for _, message in problems):
             raise SpriteLoraError(listed, f"keys that came later: uv run sprite-lora convert {file}")
         raise SpriteLoraError(listed, f"the comment behind each key of {FILE} says what it takes")
-    return section.model_validate(held)
+    return model
 
 
-def section_problems(section: type[Section], content: Any) -> list[tuple[tuple[str, ...], str]]:
-    """Everything wrong with one section's content: (key path, message) pairs, empty when all is well."""
+Problems = list[tuple[tuple[str, ...], str]]
+"""Key path and message of each."""
+
+
+def section_problems(section: type[Section], content: Any) -> Problems:
+    """Everything wrong with one section's content; empty when all is well."""
+    return checked_section(section, content)[1]
+
+
+def checked_section(section: type[S], content: Any) -> tuple[S | None, Problems]:
+    """One section of a file's content, None where anything in it is wrong; and what is."""
     try:
-        section.model_validate(content if content is not None else {})
+        return section.model_validate(content if content is not None else {}), []
     except ValidationError as error:
-        found: list[tuple[tuple[str, ...], str]] = []
+        found: Problems = []
         for detail in error.errors():
             where, message = _explain(section, detail)
             if not (_of_a_branch(detail) and where in dict(found)):  # one message, not one for each kind of value
                 found.append((where, message))
-        return found
-    return []
+        return None, found
 
 
 BRANCH = re.compile(r"constrained-|tuple\[|list\[")
@@ -168,7 +178,7 @@ def _of_a_branch(detail: Any) -> bool:
 
 def _explain(section: type[Section], detail: Any) -> tuple[tuple[str, ...], str]:
     where = (section.key, *(str(part) for part in detail["loc"] if not BRANCH.match(str(part))))
-    dotted = ".".join(where)
+    dotted = _shown(".".join(where), str)
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(where[-1], section.model_fields, n=1)
         return where, f"unknown key `{dotted}`" + (f"; did you mean `{near[0]}`?" if near else "")
@@ -180,9 +190,14 @@ def _explain(section: type[Section], detail: Any) -> tuple[tuple[str, ...], str]
         return where, f"`{dotted}`: {detail['msg'].removeprefix('Value error, ')}"
     told = detail["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     message = told[0].lower() + told[1:]
-    value = repr(detail["input"])
-    shown = value if len(value) <= QUOTED else f"{value[:QUOTED]}..."
-    return where, f"`{dotted}` is {shown}: {message}"
+    return where, f"`{dotted}` is {_shown(detail['input'], repr)}: {message}"
+
+
+def _shown(value: Any, words: Callable[[Any], str]) -> str:
+    """In words that a terminal can show, cut where they are long."""
+    text = words(value)
+    text = text if text.isprintable() else repr(text)[1:-1]
+    return text if len(text) <= QUOTED else f"{text[:QUOTED]}..."
 
 
 def read(file: Path = FILE) -> tuple[dict[str, Any], Lines]:

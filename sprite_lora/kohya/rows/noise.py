@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from sprite_lora.core.params import Section
-from sprite_lora.kohya.flags import NOISE, ON, Count, Flag, Rate, Share, flag
+from sprite_lora.kohya.flags import NOISE, ON, Flag, Rate, Share, flag
 
 
 class Noise(Section):
@@ -49,10 +49,10 @@ class Noise(Section):
         metadata="ss_ip_noise_gamma_random_strength", needs=(("ip_noise_gamma", (ON,)),),
         comment="true = ip_noise_gamma times a random number from 0 to 1, one per batch",
         effect="a random part of ip_noise_gamma")
-    min_timestep: Annotated[int, Field(ge=0)] | None = flag(None, NOISE, off_at_zero=True,
+    min_timestep: Annotated[int, Field(ge=0, lt=1000)] | None = flag(None, NOISE, off_at_zero=True,
         comment="int | null; first timestep that is trained; 0 is nearly clean, 999 nearly noise",
         effect="steps before it, details, are not trained")
-    max_timestep: Count | None = flag(None, NOISE,
+    max_timestep: Annotated[int, Field(ge=1, le=1000)] | None = flag(None, NOISE,
         comment="int | null; the timestep after the last that is trained; null = all, 1000",
         effect="steps from it on, composition, are not trained")
     scale_weight_norms: Annotated[float, Field(gt=0)] | None = flag(None, NOISE,
