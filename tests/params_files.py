@@ -104,11 +104,13 @@ def allowed(annotation: Any, metadata: tuple[Any, ...] = ()) -> st.SearchStrateg
     if annotation is bool:
         return st.booleans()
     if annotation is int:
-        low, high = _bounds(metadata, -50, 1000)
-        return st.integers(math.ceil(low), math.floor(high)) | st.integers(math.ceil(low), min(math.floor(high), 12))
+        low, high = _bounds(metadata, -50, 2**31)
+        return st.integers(math.ceil(low), math.floor(min(high, low + 12))) | st.integers(
+            math.ceil(low), math.floor(high)
+        )
     if annotation is float:
         low, high = _bounds(metadata, -1e6, 1e6)
-        return st.floats(low, high) | st.floats(max(low, -2), min(high, 2))
+        return st.floats(max(low, -2), min(high, low + 4)) | st.floats(low, high)
     return st.sampled_from([""]) if annotation is str else st.just({})
 
 

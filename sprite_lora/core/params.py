@@ -84,7 +84,7 @@ class Paths(Section):
     network_weights: Input = Field(description="LoRA, one .safetensors file, to start from; an empty folder = none")
     caches: Annotated[Path, _checked(cache_problem)] = Field(
         default=Path("state/caches"),
-        description="in state/: where sd-scripts' libraries cache (HF_HOME, TORCH_HOME, Triton); a link to a disk with room",
+        description="in state/: where sd-scripts' libraries cache (HF_HOME, TORCH_HOME, Triton)",
     )
 
     @model_validator(mode="after")
