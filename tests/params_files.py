@@ -110,7 +110,8 @@ def allowed(annotation: Any, metadata: tuple[Any, ...] = ()) -> st.SearchStrateg
         )
     if annotation is float:
         low, high = _bounds(metadata, -1e6, 1e6)
-        return st.floats(max(low, -2), min(high, low + 4)) | st.floats(low, high)
+        usual = max(low, -2)
+        return st.floats(usual, min(high, usual + 4)) | st.floats(low, high)
     return st.sampled_from([""]) if annotation is str else st.just({})
 
 
