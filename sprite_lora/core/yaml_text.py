@@ -16,6 +16,9 @@ LONGEST = 1 << 20
 DEEPEST = 20
 """Levels of a text; a params.yaml has four."""
 
+QUOTED = 1000
+"""Characters of a message; some quote a whole value."""
+
 SURROGATES = re.compile("[\ud800-\udfff]")
 """What an escape can name and no text in UTF-8 can hold."""
 
@@ -60,10 +63,10 @@ def parse_with_lines(text: str | bytes) -> tuple[Any, Lines]:
         constructor, _ = yaml.get_constructor_parser(text if isinstance(text, str) else text.decode("utf-8"))
         node = constructor.composer.get_single_node()
         content = None if node is None else constructor.construct_document(node)
-    except YAMLError:
-        raise
+    except YAMLError as error:
+        raise YAMLError(str(error)[:QUOTED]) from None
     except Exception as error:  # a tag whose text is no such value ends in any of Python's own
-        raise YAMLError(f"{type(error).__name__}: {error}") from None
+        raise YAMLError(f"{type(error).__name__}: {error}"[:QUOTED]) from None
     lines: Lines = {}
     _mark_lines(node, (), lines)
     for where, value in _values(content, ()):
