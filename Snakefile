@@ -47,4 +47,4 @@ for shard in SHARDS:
             settings=shard.settings,
             code=code_hash("sample", chosen_code(shard.paths.base)),
         shell:
-            "python -m stages.sample --epochs {params.epochs} --shard {params.shard} 2>&1 | tee {log}"
+            "python -m stages.sample --epochs {params.epochs:q} --shard {params.shard:q} 2>&1 | tee {log:q}"

@@ -47,7 +47,8 @@ def project(target: Path, base: Path) -> Path:
             path.unlink()
     file = target / "params.yaml"
     params = yaml.safe_load(file.read_text())
-    params["paths"]["base"] = str(base.absolute())
+    (target / "models" / base.name).symlink_to(base.absolute())
+    params["paths"]["base"] = f"models/{base.name}"
     params["package"] |= {"resolution": 192, "num_repeats": 1}
     params["sample"] |= {"steps": 2, "prompts": dict(list(params["sample"]["prompts"].items())[:2])}
     file.write_text(yaml.safe_dump(params, sort_keys=False))

@@ -76,7 +76,8 @@ def make_project(folder: Path, base: Path) -> None:
         (folder / name).symlink_to(ROOT / name)
     (folder / "regularisation").mkdir()
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    paths, train = {**params["paths"], "base": str(base.absolute())}, {**params["train"], **FLAGS}
+    (folder / base.name).symlink_to(base.absolute())
+    paths, train = {**params["paths"], "base": base.name}, {**params["train"], **FLAGS}
     content = {"paths": paths, "train": train, "logs": params["logs"]}
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
     pictures = folder / "outputs" / "dataset" / "2_punk"

@@ -109,8 +109,8 @@ def make(folder: Path, pairs: int, factor: int) -> None:
     for part in ("data", "captions"):
         (folder / part).mkdir(parents=True)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for shared in ("base", "regularisation", "network_weights"):
-        params["paths"][shared] = str(ROOT / params["paths"][shared])
+    for shared in ("models", "regularisation"):
+        (folder / shared).symlink_to(ROOT / shared)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     for start in range(0, pairs, BATCH):
         for number, someone in enumerate(personas(min(BATCH, pairs - start), seed=1000 + start), start):

@@ -1,7 +1,8 @@
 """Say which stages an edit of the code concerns.
 
 Compares the code as it is now with reports/code/<stage>.json, module by module. `--write` writes those files; the DVC
-stage `code` runs `python -m tools.code --write`, and every other stage depends on its own file.
+stage `code` runs `python -m tools.code --write`, and every other stage depends on its own file. As the first stage it
+refuses inputs that are missing, or at places where none may lie.
 """
 
 import json
@@ -27,6 +28,8 @@ OF_THE_RUN = ("train", "sample")
 def command(write: bool) -> None:
     if not (ROOT / "Snakefile").is_file():
         raise SpriteLoraError("this install holds no Snakefile", "in a clone of the project: uv run sprite-lora code")
+    if write:
+        require_inputs()
     chosen = present_choice()
     for stage in STAGES:
         code = code_of(stage, chosen)
@@ -34,6 +37,14 @@ def command(write: bool) -> None:
             write_json(Paths.code / f"{stage}.json", code)
         elif changed := differences(Paths.code / f"{stage}.json", code):
             print(f"{stage}: {', '.join(changed)}")
+
+
+def require_inputs() -> None:
+    """Raise SpriteLoraError for an input that is missing, or at a place where none may lie: DVC has no words for it."""
+    inputs = load(Paths).model_dump(exclude={"caches"})
+    absent = [f"paths.{name}: there is no {path}" for name, path in inputs.items() if not path.exists()]
+    if absent:
+        raise SpriteLoraError("; ".join(absent), "name what is there; README says how to get a base model")
 
 
 def present_choice() -> list[str]:

@@ -16,6 +16,7 @@ from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import write_text
 from sprite_lora.core.logs_params import Logs
 from sprite_lora.core.params import FILE, FORMER_PATHS, Paths, Section
+from sprite_lora.core.yaml_text import parse
 from sprite_lora.kohya.train_params import Train
 from tools.preset.edit import Setting, edited, written
 
@@ -32,6 +33,7 @@ ADDED: dict[type[Section], dict[str, Any]] = {
 def command(file: Path) -> None:
     try:
         before = file.read_bytes().decode()
+        parse(before)  # its bounds; what follows has none
         less, gone = without_former(before)
         after, added = with_added(less)
     except (OSError, UnicodeDecodeError, YAMLError) as error:
@@ -67,7 +69,7 @@ def with_added(text: str) -> tuple[str, list[str]]:
 
     A text without `paths` and `train` is no params.yaml and stays.
     """
-    content = YAML(typ="safe", pure=True).load(text)
+    content = parse(text)
     if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in ("paths", "train")):
         return text, []
     missing = {

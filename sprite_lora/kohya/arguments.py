@@ -17,6 +17,6 @@ def keyword_arguments(texts: Iterable[str]) -> dict[str, Any]:
             if not equals:
                 raise ValueError("no `=`")
             arguments[key.strip()] = ast.literal_eval(value)
-        except (ValueError, SyntaxError) as error:
-            raise ValueError(f"{text!r} is not key=value: {error}") from None
+        except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+            raise ValueError(f"{text[:80]!r} is not key=value: {str(error) or type(error).__name__}") from None
     return arguments

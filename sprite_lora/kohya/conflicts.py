@@ -1,9 +1,11 @@
 """What each flag of the section `train` allows by itself, and not all of them together."""
 
+import math
 from typing import Any, TypeVar
 
 from sprite_lora.kohya.arguments import keyword_arguments
 from sprite_lora.kohya.network_args import LORA, problems
+from sprite_lora.kohya.optimizer_args import optimizer_problem, sets_rates
 
 SCHEDULER_ARGS = {"polynomial": ("lr_end",), "cosine_with_min_lr": ("min_lr",)}
 """What the native trainer takes in lr_scheduler_args, by lr_scheduler: arguments of transformers' schedules."""
@@ -33,8 +35,8 @@ def schedule_problem(values: dict[str, Any]) -> str:
     if unknown and values["backend"] == "native":
         takes = f"takes {', '.join(known)} alone" if known else "takes none"
         return f"lr_scheduler_args: {', '.join(unknown)}: the native trainer's lr_scheduler {scheduler} {takes}"
-    if any(not isinstance(arguments.get(name, 0.0), int | float) for name in known):
-        return f"lr_scheduler_args: {', '.join(known)} must be a number"
+    if not all(_is_number(arguments.get(name, 0.0)) for name in known):
+        return f"lr_scheduler_args: {', '.join(known)} must be a number from 0"
     if scheduler == "polynomial" and not rate > arguments.get("lr_end", 1e-7):
         return "lr_scheduler polynomial falls from learning_rate to lr_end (lr_scheduler_args, 1e-7): it must be lower"
     if scheduler == "cosine_with_min_lr":
@@ -43,6 +45,10 @@ def schedule_problem(values: dict[str, Any]) -> str:
         if "min_lr" in arguments and not rate > 0:
             return "lr_scheduler cosine_with_min_lr reads min_lr as a share of learning_rate, which is 0"
     return ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 CHANGES_CAPTIONS = (
@@ -84,12 +90,12 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
     """Whether each rule on several keys is broken, and what to say then."""
     scheduler, general = values["lr_scheduler"], values["learning_rate"]
     unet_only, text_only = values["network_train_unet_only"], values["network_train_text_encoder_only"]
-    sets_rates = values["optimizer_type"] == "Adafactor" and "relative_step=False" not in values["optimizer_args"]
     rates = (
         part_rate(not text_only, values["unet_lr"], general),
         part_rate(not unet_only, values["text_encoder_lr"], general),
     )
-    alone = [problem(values) for problem in (schedule_problem, caching_problem, half_problem)]
+    alone = [problem(values) for problem in (schedule_problem, optimizer_problem, caching_problem, half_problem)]
+    trained = {rate for part in rates for rate in (part if isinstance(part, tuple) else (part,)) if rate}
     return [
         *((True, problem) for problem in problems(values)),
         *(
@@ -127,11 +133,15 @@ def conflicts(values: dict[str, Any]) -> list[tuple[bool, str]]:
             "min_timestep must be below max_timestep: those from min_timestep to max_timestep - 1 are trained",
         ),
         (
+            values["optimizer_type"] == "Prodigy" and len(trained) > 1,
+            "optimizer_type Prodigy takes one rate for all parts, or 0: unet_lr and text_encoder_lr must be the same",
+        ),
+        (
             scheduler in ("constant", "adafactor") and values["lr_warmup_steps"] != 0,
             f"lr_scheduler {scheduler} has no warm-up: lr_warmup_steps must be 0 (or take constant_with_warmup)",
         ),
         (
-            sets_rates != (scheduler == "adafactor"),
+            sets_rates(values["optimizer_type"], values["optimizer_args"]) != (scheduler == "adafactor"),
             "optimizer_type Adafactor sets its own rates: lr_scheduler must be adafactor then, and only then"
             " (unless optimizer_args has relative_step=False)",
         ),

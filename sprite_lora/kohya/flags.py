@@ -35,7 +35,10 @@ ON = object()
 OFF = (None, 0, 0.0, False, "", "none")
 """Values that sd-scripts reads as `not used` wherever a setting may be off."""
 
-Rate = Annotated[float, Field(ge=0)]
+LARGEST = 1e6
+"""Of any factor and rate: far beyond all use, and its square still a number in 32 bit."""
+
+Rate = Annotated[float, Field(ge=0, le=LARGEST)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from sprite_lora.bases.registry import family_of
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.dataset.checks.finding import Finding
 from sprite_lora.dataset.tokens import ClipTokenizer, load_tokenizer
+from sprite_lora.lora.base_configs import Configs, read_configs
 from sprite_lora.lora.size import PICKLES, lora_targets
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
@@ -19,6 +21,8 @@ class CheckedBase(NamedTuple):
     tokenizer: ClipTokenizer | None
     """None where the base cannot be loaded."""
     findings: list[Finding]
+    configs: Configs | None = None
+    """None likewise."""
 
 
 def check_base(base: Path, place: str) -> CheckedBase:
@@ -27,10 +31,26 @@ def check_base(base: Path, place: str) -> CheckedBase:
     if not problem:
         try:
             lora_targets(base)
-            return CheckedBase(load_tokenizer(base), [])
+            configs = read_configs(base, family_of(base))
+            return CheckedBase(_tokenizer(base, configs), [], configs)
         except SpriteLoraError as error:
             problem = str(error.args[0])
     return CheckedBase(None, [Finding("base", place, problem)])
+
+
+def _tokenizer(base: Path, configs: Configs) -> ClipTokenizer:
+    """The tokenizer, if each of its tokens is one that the text encoders know."""
+    try:
+        tokenizer = load_tokenizer(base)
+        ids = tokenizer.vocabulary().values()
+    except SpriteLoraError:
+        raise
+    except Exception as error:  # the package tokenizers knows no narrower one
+        raise SpriteLoraError(f"{base / 'tokenizer'} cannot be read: {str(error)[:200]}") from None
+    known = min(text.vocab_size for text in configs.text)
+    if not ids or max(ids) >= known:
+        raise SpriteLoraError(f"{base / 'tokenizer'}: {len(ids)} tokens, the text encoders know {known}")
+    return tokenizer
 
 
 def _problem(base: Path) -> str | None:
@@ -45,7 +65,7 @@ def _problem(base: Path) -> str | None:
         return f"{base} is a folder without model_index.json, so no diffusers model"
     try:
         json.loads(index.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, OSError, RecursionError) as error:
         return f"{index} is not JSON: {error}"
     missing = [part for part in PARTS if not (base / part).is_dir()]
     return f"{base} lacks {', '.join(f'{part}/' for part in missing)}" if missing else None

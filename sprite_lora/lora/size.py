@@ -45,10 +45,10 @@ class Target:
 def lora_targets(base: Path) -> list[Target]:
     """Every module of a base model that a LoRA can adapt. Raises SpriteLoraError for unsound files."""
     if base.is_dir():
-        unet = _shapes(base / "unet")
+        unet = weight_shapes(base / "unet")
         text: dict[str, list[int]] = {}
         for folder in sorted(path for path in base.glob("text_encoder*") if path.is_dir()):
-            text |= {f"{folder.name}.{name}": shape for name, shape in _shapes(folder).items()}
+            text |= {f"{folder.name}.{name}": shape for name, shape in weight_shapes(folder).items()}
     else:
         shapes = {name: tensor["shape"] for name, tensor in read_header(base).tensors.items()}
         unet = {name: shape for name, shape in shapes.items() if name.startswith(_FILE_UNET)}
@@ -88,7 +88,8 @@ def lora_bytes(parameters: int, modules: int, save_precision: str | None) -> int
     return (parameters + modules) * precision(save_precision).bytes
 
 
-def _shapes(folder: Path) -> dict[str, list[int]]:
+def weight_shapes(folder: Path) -> dict[str, list[int]]:
+    """Shape of each tensor in a part's folder, by name. Raises SpriteLoraError for unsound files, and where is none."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         pickles = sorted(path.name for path in folder.glob("*") if path.suffix in PICKLES)

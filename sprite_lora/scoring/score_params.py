@@ -2,16 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 
+from sprite_lora.core.params import Strict
 from sprite_lora.scoring.metrics import METRICS
 from sprite_lora.scoring.scales import Scales
 
 
-class Weights(BaseModel):
+class Weights(Strict):
     """Share of the score that is lost when nothing but this metric fails completely, 0 to 1; by the metric's name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     def of(self, name: str) -> float:
         """A metric's weight."""

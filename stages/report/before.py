@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml.error import YAMLError
+
 from sprite_lora.core import git
-from sprite_lora.core.params import FILE, parse
+from sprite_lora.core.params import FILE
+from sprite_lora.core.yaml_text import parse
 from sprite_lora.dataset.tokens import clip_tokenizer
 from sprite_lora.results.captions import CaptionTexts
 from sprite_lora.results.changes import Changes, compare
@@ -26,4 +29,8 @@ def _at(revision: str) -> RunFacts | None:
     if params is None or captions is None:
         return None
     texts = CaptionTexts.parse(captions, f"{CaptionTexts.place} at {revision}").root
-    return from_params(parse(params), revision, f"{FILE} at {revision}", Captions(texts=texts, version=revision))
+    try:
+        before = parse(params)
+    except YAMLError:
+        return None
+    return from_params(before, revision, f"{FILE} at {revision}", Captions(texts=texts, version=revision))

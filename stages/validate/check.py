@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from sprite_lora.art.colour import parse_hex
 from sprite_lora.bases.autoencoder import vae_problem
 from sprite_lora.bases.registry import family_of
+from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.params import Paths
 from sprite_lora.dataset.checks.caption_rule import CheckSettings
 from sprite_lora.dataset.checks.captions import LENGTHS
@@ -19,13 +19,14 @@ from sprite_lora.dataset.checks.whole_set import CheckedSet, check_set
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.tokens import ClipTokenizer
 from sprite_lora.dataset.validate_params import Validate
-from sprite_lora.kohya.network_args import LYCORIS
 from sprite_lora.kohya.sd_scripts import ARGUMENTS, wrong_script
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.base_check import check_base
 from sprite_lora.lora.size import lora_targets
 from sprite_lora.lora.start import start_problem
 from sprite_lora.results.plan import Plan
+from stages.validate.against_base import check_against_base
+from stages.validate.machine import machine_problems
 from stages.validate.plan import check_disk, make_plan
 from stages.validate.settings import Settings, check_fit
 
@@ -55,7 +56,7 @@ def check(settings: Settings) -> Checked:
         message = "sprites and captions were not looked at: `paths`, `validate` and `package` must be right for that"
         return Checked([], [*found, Finding("not-checked", settings.place(), message)], Census(), {}, None)
     base_place = settings.place("paths", "base")
-    tokenizer, unusable_base = check_base(paths.base, base_place)
+    tokenizer, unusable_base, configs = check_base(paths.base, base_place)
     if problem := vae_problem(paths.vae, original=settings.value("train", "backend") == "kohya"):
         found.append(Finding("vae", settings.place("paths", "vae"), problem))
     limit = settings.value("train", "max_token_length")
@@ -84,41 +85,24 @@ def check(settings: Settings) -> Checked:
     plan, train = None, settings.section(Train)
     if train and (unfit := start_problem(paths.network_weights, train.network_dim, train.rank_of_convolutions)):
         found.append(Finding("network-weights", settings.place("paths", "network_weights"), unfit))
+    if train:
+        found += [settings.finding("machine", ("train", key), message) for key, message in machine_problems(train)]
+    if configs and train:
+        found += check_against_base(settings, train, configs, family_of(paths.base))
     if tokenizer and train:
         keys = train.model_dump(include=set(ARGUMENTS)) if train.backend == "kohya" else {}
         for name, message in wrong_script(keys | train.kohya_args, family_of(paths.base).name):
             found.append(settings.finding("bad-value", ("train", name if name in keys else "kohya_args"), message))
     if tokenizer and train and regularisation is not None:
         repeats = [picture.repeats for picture in regularisation]
-        plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)
-        found += check_disk(plan, paths.checkpoints)
-        found += _check_rates(settings, train, paths.base)
-        found += _check_lycoris(settings, train, paths.base)
+        try:
+            plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)
+            found += check_disk(plan, paths.checkpoints)
+        except SpriteLoraError as error:
+            found.append(settings.finding("bad-value", ("train", "save_every_n_epochs"), str(error.args[0])))
     return Checked(
         checked.pairs, found, checked.census, checked.corrections, against, checked.sprites, checked.captions, plan
     )
-
-
-STOPS_LYCORIS = ("full", "full-lin", "unet-only")
-"""Its presets with which LyCORIS 4.1.3 in sd-scripts names a module of SD1's and SD2's U-Net twice, and stops."""
-
-
-def _check_lycoris(settings: Settings, train: Train, base: Path) -> Iterator[Finding]:
-    """What LyCORIS cannot do in sd-scripts."""
-    if train.backend != "kohya" or train.network_module != LYCORIS or family_of(base).name not in ("sd_v1", "sd_v2"):
-        return
-    given = dict(argument.partition("=")[::2] for argument in train.network_args)
-    if given.get("preset", "full") in STOPS_LYCORIS:
-        message = "network_args: LyCORIS in sd-scripts stops at this preset on SD1.5 and SD2; preset=attn-mlp works"
-        yield settings.finding("bad-value", ("train", "network_args"), message)
-
-
-def _check_rates(settings: Settings, train: Train, base: Path) -> Iterator[Finding]:
-    """Rates of text encoders against the base's."""
-    rates, encoders = train.text_encoder_lr, family_of(base).text_encoders
-    if isinstance(rates, tuple) and len(rates) != len(encoders):
-        message = f"text_encoder_lr has {len(rates)} rates, the base model has {len(encoders)} text encoders"
-        yield settings.finding("bad-value", ("train", "text_encoder_lr"), message)
 
 
 def _check_prompts(
@@ -133,9 +117,9 @@ def _check_prompts(
         if isinstance(text, str)
     ]
     # Shuffled tags are learnt in any order, so a prompt may have them in any.
-    shuffled = settings.value("train", "shuffle_caption") is not False
+    shuffled = settings.value("train", "shuffle_caption")
     captions = (pair.caption for pair in checked.pairs if pair.caption)
-    tag_order = None if shuffled else order(captions, checked.census)
+    tag_order = order(captions, checked.census) if shuffled is False else None
     for prompt in prompts:
         yield from check_prompt(prompt, against.trigger, checked.census, tag_order)
     yield from check_copied(prompts, checked.pairs)

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.dataset.checks.finding import Finding
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.kohya.network_args import LYCORIS, lycoris_args
@@ -16,6 +17,9 @@ from sprite_lora.results.plan import Plan
 COPIES_OF_CHECKPOINTS = 3
 """In the state folder, in the out, in DVC's cache."""
 
+MOST_CHECKPOINTS = 10_000
+"""More than any run is compared by."""
+
 COPIES_OF_DATASET = 2
 """In the out and in DVC's cache."""
 
@@ -23,7 +27,7 @@ COPIES_OF_DATASET = 2
 def make_plan(
     pictures: int, package: Package, train: Train, targets: list[Target], regularisation: Sequence[int] = ()
 ) -> Plan:
-    """The plan for so many sprites.
+    """The plan for so many sprites. Raises SpriteLoraError where it leaves too many checkpoints.
 
     `targets`: the base model's modules that a LoRA adapts; `regularisation`: the repeats of each regularisation
     picture.
@@ -42,6 +46,9 @@ def make_plan(
     )
     if train.network_module == LYCORIS and lycoris_args(train.network_args).algo == "loha":
         parameters *= 2  # a product of two such pairs
+    every = train.save_every_n_steps or (train.save_every_n_epochs or run_steps(train, per_epoch)) * per_epoch
+    if per_epoch and run_steps(train, per_epoch) > every * MOST_CHECKPOINTS:
+        raise SpriteLoraError(f"the run would leave more than {MOST_CHECKPOINTS:,} checkpoints: save fewer of them")
     size = lora_bytes(parameters, modules, train.file_precision)
     steps = run_steps(train, per_epoch)
     checkpoints = len(saved_checkpoints(train, per_epoch))

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from math import lcm
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from sprite_lora.art.finish_params import Finish
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core.logs_params import Logs
-from sprite_lora.core.params import FILE, Paths, Section, section_problems
+from sprite_lora.core.params import FILE, Paths, Section, checked_section
 from sprite_lora.dataset.checks.finding import Finding, quote
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.validate_params import Validate
@@ -30,39 +32,44 @@ class Settings:
     def __init__(self, content: dict[str, Any], lines: Lines) -> None:
         self._content = content
         self._lines = lines
-        problems = [
-            (section.key, where, message)
-            for section in SECTIONS
-            if section.key in content
-            for where, message in section_problems(section, content[section.key])
-        ]
+        checked = {one.key: checked_section(one, content[one.key]) for one in SECTIONS if one.key in content}
+        self._models = {key: model for key, (model, _) in checked.items() if model is not None}
         known = [section.key for section in SECTIONS]
         missing = [key for key in known if key not in content]
-        self._wrong = {where for _, where, _ in problems} | {(key,) for key in missing}
+        sections = f"the sections are {', '.join(known)}"
         self.found = [
             *(
-                self.finding(
-                    "unknown-key", (str(key),), f"unknown section `{key}`; the sections are {', '.join(known)}"
-                )
+                self.finding("unknown-key", (str(key),), f"unknown section {quote(str(key))}; {sections}")
                 for key in content
                 if key not in known
             ),
             *(self.finding("bad-value", (key,), f"section `{key}` is missing") for key in missing),
-            *(self._problem(*problem) for problem in problems),
+            *(self._problem(*problem) for _, problems in checked.values() for problem in problems),
         ]
 
-    def _problem(self, key: str, where: tuple[str, ...], message: str) -> Finding:
+    def _problem(self, where: tuple[str, ...], message: str) -> Finding:
         return self.finding("unknown-key" if message.startswith("unknown key") else "bad-value", where, message)
 
     def section(self, section: type[Section]) -> Any:
         """The section, None where anything in it is wrong."""
-        if any(where[0] == section.key for where in self._wrong):
-            return None
-        return section.model_validate(self._content[section.key])
+        return self._models.get(section.key)
 
     def value(self, section: str, key: str) -> Any:
-        """One value, also from a section with other mistakes; None where it is itself wrong or missing."""
-        return None if (section, key) in self._wrong else self.written(section, key)
+        """One value as the stages read it, also from a section with other mistakes; None where it is itself wrong.
+
+        A key that is left out has its default.
+        """
+        if section in self._models:
+            return getattr(self._models[section], key)
+        field = next(one for one in SECTIONS if one.key == section).model_fields[key]
+        held = self._content.get(section)
+        if not isinstance(held, dict) or key not in held:
+            return None if field.is_required() or section not in self._content else field.default
+        try:
+            kind: Any = Annotated[field.annotation, field]
+            return TypeAdapter(kind).validate_python(held[key])
+        except ValidationError:
+            return None
 
     def written(self, section: str, key: str) -> Any:
         """What stands in the file, right or wrong."""
@@ -92,7 +99,7 @@ def check_fit(settings: Settings) -> Iterator[Finding]:
         yield settings.finding("resolution", ("package", "resolution"), message)
     trigger, keep = settings.value("validate", "trigger"), settings.value("train", "keep_tokens")
     shuffled = settings.value("train", "shuffle_caption") or settings.value("train", "caption_tag_dropout_rate")
-    if shuffled and isinstance(keep, int) and isinstance(trigger, list) and keep != len(trigger):
+    if shuffled and isinstance(keep, int) and trigger is not None and keep != len(trigger):
         kept = "protects fewer tags than" if keep < len(trigger) else "protects more tags than"
         message = f"keep_tokens {keep} {kept} the trigger's {len(trigger)}, {quote(', '.join(map(str, trigger)))}"
         yield settings.finding("keep-tokens", ("train", "keep_tokens"), message)

@@ -2,7 +2,8 @@ import pytest
 from pydantic import Field
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.params import Section, load, parse
+from sprite_lora.core.params import Section, load
+from sprite_lora.core.yaml_text import parse
 
 
 class Sample(Section):

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+import yaml
+from places import ROOT
 
 
 def first(project, folder):
@@ -29,6 +31,18 @@ def no_base(project):
     project.edit(paths__base="models/not-there")
 
 
+def folder_of_the_machine(project):
+    project.edit(paths__data="/etc")
+
+
+def place_of_git(project):
+    project.edit(paths__captions=".git/info")
+
+
+def no_gpu(project):
+    project.edit(train__mixed_precision="fp16")
+
+
 @pytest.mark.parametrize(
     ("mistake", "said"),
     [
@@ -37,20 +51,58 @@ def no_base(project):
         (unknown_key, ["network_dimm", "network_dim"]),
         (odd_resolution, ["512", "24"]),
         (no_base, ["models/not-there"]),
+        (folder_of_the_machine, ["paths.data", "absolute path", "ln -s"]),
+        (place_of_git, ["paths.captions", ".git/"]),
+        (no_gpu, ["mixed_precision: fp16 needs a CUDA GPU", "machine"]),
     ],
 )
-def test_validate_stops_the_pipeline_and_nothing_is_lost(project, mistake, said):
+def test_the_first_stages_stop_the_pipeline_and_nothing_is_lost(project, mistake, said):
     tensors, pictures = project.tensors(), project.pictures()
     mistake(project)
     done = project.run("dvc", "repro", check=False)
     printed = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "failed to reproduce 'validate'" in printed
+    assert re.search("failed to reproduce '(code|validate)'", printed)
     for words in said:
         assert words in printed
     assert "Traceback" not in printed
     assert project.tensors() == tensors
     assert project.pictures() == pictures
+    gone = project.run("git", "ls-files", "--deleted").stdout.split()
+    assert [path for path in gone if path.startswith("reports")] == []
+
+
+SPY = """
+import socket
+def refuse(self, address, *more):
+    if self.family != socket.AF_UNIX:
+        open({mark!r}, "a").write(str(address))
+        raise OSError("the network was used")
+socket.socket.connect = refuse
+socket.getaddrinfo = lambda *more, **named: refuse(socket.socket(), more)
+"""
+
+
+def test_an_address_is_contacted_by_no_command(project, tmp_path):
+    mark = tmp_path / "contacted"
+    (tmp_path / "sitecustomize.py").write_text(SPY.format(mark=str(mark)))
+    for address in ("s3://bucket/x", "ssh://127.0.0.1/x"):
+        project.edit(paths__data=address)
+        project.run("dvc", "status", check=False, PYTHONPATH=str(tmp_path))
+        done = project.run("dvc", "repro", check=False, PYTHONPATH=str(tmp_path))
+        assert "`paths.data` is a network address" in done.stdout + done.stderr
+        assert not mark.exists()
+
+
+def test_nothing_of_a_user_reaches_a_shell_unquoted(project):
+    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
+        assert "${" not in stage["cmd"]
+    (shell,) = re.findall(r'"(python -m stages.sample [^"]*)"', (ROOT / "Snakefile").read_text())
+    assert re.findall(r"{[^}]*}", shell) == ["{params.epochs:q}", "{params.shard:q}", "{log:q}"]
+    for config in ("epochs=1;touch X", "epochs=$(touch X)", "shards=1;touch X", "gpus=$(touch X)"):
+        done = project.run("snakemake", "--cores", "1", "-n", "sample_epoch", "--config", config, check=False)
+        assert "Traceback" not in done.stdout + done.stderr
+        assert not (project.root / "X").exists()
 
 
 def break_train(project):

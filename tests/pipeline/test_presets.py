@@ -6,7 +6,8 @@ import re
 import pytest
 from places import ROOT
 
-from sprite_lora.core.params import Section, load, parse
+from sprite_lora.core.params import Section, load
+from sprite_lora.core.yaml_text import parse
 from sprite_lora.kohya.train_params import Train
 from stages.validate.settings import SECTIONS, Settings
 from tools.preset.edit import edited

@@ -17,7 +17,10 @@ def params(tmp_path, monkeypatch):
 
     def write(base):
         content = yaml.safe_load((ROOT / "params.yaml").read_text())
-        content["paths"]["base"] = str(base)
+        place = tmp_path / "base" / base.name
+        place.parent.mkdir(exist_ok=True)
+        place.symlink_to(base)
+        content["paths"]["base"] = f"base/{base.name}"
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
 
     return write

@@ -8,7 +8,8 @@ from places import ROOT
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.logs_params import Logs
-from sprite_lora.core.params import Paths, load, parse
+from sprite_lora.core.params import Paths, load
+from sprite_lora.core.yaml_text import parse
 from sprite_lora.kohya.train_params import Train
 from tools.convert import with_added, without_former
 

@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from sprite_lora.bases.registry import REGISTRY, ignored_settings
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.params import parse
+from sprite_lora.core.yaml_text import parse
 from sprite_lora.kohya.effective import SETTINGS, resolve
 from sprite_lora.results.run_facts import SAMPLING, Base, Captions, Prompts, RunFacts
 

@@ -15,9 +15,10 @@ from sprite_lora.core.code import code_hash
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import sha256
 from sprite_lora.core.header import read_header
-from sprite_lora.core.params import FILE, Paths, parse
+from sprite_lora.core.params import FILE, Paths
 from sprite_lora.core.precision import name_of
 from sprite_lora.core.record import METADATA_KEY, base_hash, versions
+from sprite_lora.core.yaml_text import parse
 from sprite_lora.dataset.caption import first_line
 from sprite_lora.kohya.backends import chosen_code as chosen_backend
 from sprite_lora.kohya.effective import resolve

@@ -12,7 +12,8 @@ import click
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import write_text
-from sprite_lora.core.params import FILE, parse, read, section_problems
+from sprite_lora.core.params import FILE, read, section_problems
+from sprite_lora.core.yaml_text import parse
 from stages.validate.settings import SECTIONS, Settings
 from tools.preset.edit import Change, Overlay, edited
 from tools.preset.foreign import load_configuration

@@ -10,7 +10,7 @@ from ruamel.yaml.nodes import MappingNode
 
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.params import parse
+from sprite_lora.core.yaml_text import parse
 from sprite_lora.dataset.checks.finding import quote
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.kohya.sd_scripts import place

@@ -195,6 +195,11 @@ RULES: dict[str, Rule] = {
     "regularisation-size": Rule(
         "info", "regularisation picture of another size", "resizing blurs pixel art: save it at package.resolution"
     ),
+    "machine": Rule(
+        "error",
+        "setting that this machine cannot do",
+        "change it, or train on another machine: validate.severity {machine: warning} lets it pass here",
+    ),
     "disk": Rule("error", "not enough free disk", "free some, or save fewer epochs (train.save_every_n_epochs)"),
 }
 

@@ -1,6 +1,8 @@
 """The run's course: how long, what is left, how fast."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from sprite_lora.core.params import Section
 from sprite_lora.kohya.flags import DURATION, NOT_COMPARED, SPEED, Count, Flag, flag, kohya
@@ -13,10 +15,12 @@ class Course(Section):
     seed: int = flag(None, DURATION, required=True, metadata="ss_seed", ge=0, lt=2**32,
         comment="int; each random draw is a function of it and of the step",
         effect="every random draw; not given, a new one each run")
-    max_train_epochs: Count | None = flag(None, DURATION, required=True, metadata="ss_num_epochs",
+    max_train_epochs: Annotated[int, Field(ge=1, le=100_000)] | None = flag(
+        None, DURATION, required=True, metadata="ss_num_epochs",
         comment="int | null; in one epoch each picture is seen package.num_repeats times; null = max_train_steps",
         effect="how often all pictures are shown")
-    max_train_steps: Count | None = flag(None, DURATION, required=True, metadata="ss_max_train_steps", means=1600,
+    max_train_steps: Annotated[int, Field(ge=1, le=99_999_999)] | None = flag(
+        None, DURATION, required=True, metadata="ss_max_train_steps", means=1600,
         comment="int | null, optimizer steps of the run, where max_train_epochs is null",
         effect="number of updates; max_train_epochs overrides it")
     save_every_n_epochs: Count | None = flag(None, DURATION, required=True,

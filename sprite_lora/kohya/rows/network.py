@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from sprite_lora.core.params import Section
+from sprite_lora.core.params import LONGEST_STEM, Section
 from sprite_lora.kohya.backends import known
 from sprite_lora.kohya.flags import ARCHITECTURE, NOT_COMPARED, ON, Count, Flag, flag
 from sprite_lora.kohya.network_args import Module
@@ -17,7 +17,7 @@ class Network(Section):
     backend: Annotated[str, AfterValidator(known)] = flag(None, NOT_COMPARED, required=True, backends=("native",),
         comment="native = this project's trainer; kohya = sd-scripts in its own environment")
     output_name: str = flag(None, NOT_COMPARED, required=True,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", metadata="ss_output_name",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=LONGEST_STEM, metadata="ss_output_name",
         comment="text; checkpoints are <output_name>-000001.safetensors ... <output_name>.safetensors (last)")
     network_module: Module = flag("networks.lora", ARCHITECTURE, means=None, metadata="ss_network_module",
         comment="networks.lora | lycoris.kohya", effect="another kind of adapter altogether")

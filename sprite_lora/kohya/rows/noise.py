@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from sprite_lora.core.params import Section
-from sprite_lora.kohya.flags import NOISE, ON, Count, Flag, Rate, Share, flag
+from sprite_lora.kohya.flags import LARGEST, NOISE, ON, Flag, Rate, Share, flag
 
 
 class Noise(Section):
@@ -15,7 +15,7 @@ class Noise(Section):
     noise_offset: Rate | None = flag(None, NOISE, off_at_zero=True, metadata="ss_noise_offset",
         comment="float | null; strength of one more noise value per picture and channel",
         effect="lets overall brightness be learned: dark and bright pictures, flat backgrounds")
-    adaptive_noise_scale: float | None = flag(None, NOISE,
+    adaptive_noise_scale: Annotated[float, Field(ge=-LARGEST, le=LARGEST)] | None = flag(None, NOISE,
         off_at_zero=True, metadata="ss_adaptive_noise_scale", needs=(("noise_offset", (ON,)),),
         comment="float | null; noise_offset grows by this times |mean of the latent|",
         effect="noise offset grows with brightness")
@@ -27,7 +27,7 @@ class Noise(Section):
         off_at_zero=True, metadata="ss_multires_noise_iterations",
         comment="int | null; levels of pyramid noise, 6 is usual",
         effect="noise at several scales: large flat areas are learned too")
-    multires_noise_discount: Rate = flag(0.3, NOISE,
+    multires_noise_discount: Annotated[float, Field(ge=0, le=10)] = flag(0.3, NOISE,
         metadata="ss_multires_noise_discount", needs=(("multires_noise_iterations", (ON,)),),
         comment="float; level i of pyramid noise counts discount ** i", effect="how fast the coarser noise fades")
     min_snr_gamma: Rate | None = flag(None, NOISE, off_at_zero=True, metadata="ss_min_snr_gamma",
@@ -49,10 +49,10 @@ class Noise(Section):
         metadata="ss_ip_noise_gamma_random_strength", needs=(("ip_noise_gamma", (ON,)),),
         comment="true = ip_noise_gamma times a random number from 0 to 1, one per batch",
         effect="a random part of ip_noise_gamma")
-    min_timestep: Annotated[int, Field(ge=0)] | None = flag(None, NOISE, off_at_zero=True,
+    min_timestep: Annotated[int, Field(ge=0, lt=1000)] | None = flag(None, NOISE, off_at_zero=True,
         comment="int | null; first timestep that is trained; 0 is nearly clean, 999 nearly noise",
         effect="steps before it, details, are not trained")
-    max_timestep: Count | None = flag(None, NOISE,
+    max_timestep: Annotated[int, Field(ge=1, le=1000)] | None = flag(None, NOISE,
         comment="int | null; the timestep after the last that is trained; null = all, 1000",
         effect="steps from it on, composition, are not trained")
     scale_weight_norms: Annotated[float, Field(gt=0)] | None = flag(None, NOISE,

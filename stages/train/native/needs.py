@@ -7,15 +7,13 @@ import torch
 
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.gpu import NEWEST_OF_XFORMERS
 from sprite_lora.kohya.flags import holds, in_words
 from sprite_lora.kohya.train_params import FLAGS, Train
 from stages.train.faults import check_disk
 
 HEADER = 1 << 20
 """Bytes that are kept for a checkpoint's metadata; a long tag list takes some hundred thousand."""
-
-NEWEST_OF_XFORMERS = (9, 0)
-"""Compute capability. Of xformers 0.0.35 flash attention has no deterministic backward pass, and cutlass ends here."""
 
 
 def memory_used(params: Train, resolution: int) -> str:

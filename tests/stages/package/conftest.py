@@ -47,7 +47,7 @@ def cells() -> list[np.ndarray]:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: list[np.ndarray]) -> Path:
     """The working folder: sprites in the shapes that users have, captions, a validate.json without errors."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["paths"]["base"] = str(ROOT / "models/nano")
+    (tmp_path / "models").symlink_to(ROOT / "models")
     params["package"] |= {"num_repeats": 3, "name": "punk", "resolution": 192, "background": "#102030"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     for folder in ("data", "captions", "reports", "regularisation"):

@@ -155,7 +155,8 @@ def make_project(root, monkeypatch, base):
     root.mkdir()
     (root / "models").symlink_to(ROOT / "models")
     (root / "regularisation").mkdir()
-    paths = {**params["paths"], "base": str(base), "regularisation": "regularisation"}
+    (root / "base").symlink_to(base)
+    paths = {**params["paths"], "base": "base", "regularisation": "regularisation"}
     sample = {**params["sample"], "steps": 2, "prompts": {"one": "pixel art, a lady", "two": "pixel art, a lad"}}
     content = {"paths": paths, "train": {**params["train"], **SHORT}, "logs": params["logs"], "sample": sample}
     (root / "params.yaml").write_text(yaml.safe_dump(content))
@@ -170,7 +171,7 @@ LOADED = {}
 
 def loaded_once(path, dtype, device, vae):
     """`load_base`, once per session: training hooks into a base, and moves its parts from device to device."""
-    key = (path, dtype, vae)
+    key = (path.resolve(), dtype, vae)
     if key not in LOADED:
         LOADED[key] = load_base(path, dtype, device, vae)
     base = LOADED[key]

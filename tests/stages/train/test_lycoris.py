@@ -98,10 +98,10 @@ def test_lycoris_reads_the_file_and_draws_what_it_draws(project, monkeypatch):
 def test_going_on_from_a_file(project, tmp_path, monkeypatch):
     project.edit(**LYCORIS, **CASES["lokr"], max_train_epochs=1)
     project.train()
-    path = tmp_path / "start.safetensors"
+    path = project.root / "start.safetensors"
     path.write_bytes((project.root / FINAL).read_bytes())
     content = yaml.safe_load((project.root / "params.yaml").read_text())
-    content["paths"]["network_weights"] = str(path)
+    content["paths"]["network_weights"] = path.name
     (project.root / "params.yaml").write_text(yaml.safe_dump(content))
     seen = {}
     step = Run.step

@@ -16,16 +16,16 @@ FINAL = "outputs/checkpoints/t.safetensors"
 
 def start(project, path):
     content = yaml.safe_load((project.root / "params.yaml").read_text())
-    content["paths"]["network_weights"] = str(path)
+    content["paths"]["network_weights"] = path.name
     (project.root / "params.yaml").write_text(yaml.safe_dump(content))
 
 
 @pytest.fixture
-def trained(project, tmp_path):
+def trained(project):
     """A LoRA of this project's base, at half precision, as most files are."""
     project.edit(max_train_epochs=1, save_precision="fp16", learning_rate=0.05)
     project.train()
-    path = tmp_path / "start.safetensors"
+    path = project.root / "start.safetensors"
     path.write_bytes((project.root / FINAL).read_bytes())
     project.forget()
     return path

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 import torch
@@ -61,6 +62,7 @@ def test_the_bases_own_named_from_outside_changes_no_weight(project, tiny_sd):
     project.edit(max_train_epochs=1)
     project.train()
     hashes = project.hashes()
-    name_vae(project, tiny_sd / "vae")
+    shutil.copytree(tiny_sd / "vae", project.root / "own-vae")
+    name_vae(project, "own-vae")
     project.train()
     assert project.hashes() == hashes

@@ -73,8 +73,9 @@ def project(tmp_path: Path) -> Project:
     made = Project(tmp_path)
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     prompt = caption("green", 1).replace("brown hair", "black hair")
-    made.edit(paths__base=str(ROOT / "models/nano"), sample__prompts={"one": prompt})
+    made.edit(sample__prompts={"one": prompt})
     for empty in ("regularisation", "models/no_vae", "models/no_weights"):
         (tmp_path / empty).mkdir(parents=True)
+    (tmp_path / "models/nano").symlink_to(ROOT / "models/nano")
     made.fill()
     return made

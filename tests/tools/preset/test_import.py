@@ -11,7 +11,7 @@ import pytest
 from places import ROOT
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.params import parse
+from sprite_lora.core.yaml_text import parse
 from sprite_lora.kohya.flags import NOT_COMPARED, flag, row_of
 from sprite_lora.kohya.train_params import FLAGS, Train
 from tools.preset import mapping, values
@@ -88,10 +88,17 @@ def test_a_configuration_of_the_gui(taken):
         ({"lr_warmup": "0"}, {"lr_warmup_steps": 0}),
         ({"LoRA_type": "Kohya LoCon"}, {"conv_dim": 4, "conv_alpha": 4.0}),
         ({"xformers": True}, {"xformers": True, "sdpa": False}),
-        ({"optimizer": "prodigy", "learning_rate": 1.0}, {"optimizer_type": "Prodigy", "learning_rate": 1.0}),
         (
-            {"additional_parameters": "--network_train_unet_only --max_grad_norm=0.5 --optimizer_args a=1 b=2"},
-            {"network_train_unet_only": True, "max_grad_norm": 0.5, "optimizer_args": ["a=1", "b=2"]},
+            {
+                "optimizer": "prodigy",
+                "optimizer_args": "",
+                **dict.fromkeys(("learning_rate", "unet_lr", "text_encoder_lr"), 1),
+            },
+            {"optimizer_type": "Prodigy", "learning_rate": 1.0},
+        ),
+        (
+            {"additional_parameters": "--network_train_unet_only --max_grad_norm=0.5 --optimizer_args eps=1 betas=0,0"},
+            {"network_train_unet_only": True, "max_grad_norm": 0.5, "optimizer_args": ["eps=1", "betas=0,0"]},
         ),
         (
             {"optimizer": "Adafactor", "optimizer_args": "scale_parameter=True"},

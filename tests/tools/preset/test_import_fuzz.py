@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from places import ROOT
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.params import parse, section_problems
+from sprite_lora.core.params import section_problems
+from sprite_lora.core.yaml_text import parse
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.kohya.train_params import FLAGS, Train
 from tools.preset.edit import same

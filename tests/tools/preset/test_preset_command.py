@@ -5,7 +5,7 @@ from click.testing import CliRunner
 from places import ROOT
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.params import parse
+from sprite_lora.core.yaml_text import parse
 from tools.preset.command import command
 
 
