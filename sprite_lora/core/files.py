@@ -13,36 +13,45 @@ from typing import Any, BinaryIO
 from sprite_lora.core.errors import SpriteLoraError
 
 
+def irregular(path: Path) -> str | None:
+    """Why a path leads to no regular file, links followed; None where it leads to one."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "does not exist"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except ValueError as error:  # a zero byte, half a character
+        return f"is no file name: {error}"
+    if S_ISREG(mode):
+        return None
+    return f"is {'a folder' if S_ISDIR(mode) else 'a pipe, socket or device'}, not a file"
+
+
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
     """A regular file, open for reading. A pipe, which could make the reader wait for ever, or a device is not opened.
 
     Raises SpriteLoraError for anything else, for no file, and for one that cannot be read.
     """
+    if problem := irregular(path):
+        raise SpriteLoraError(f"{path}: {problem}")
     try:
-        mode = path.stat().st_mode
-        if not S_ISREG(mode):
-            raise SpriteLoraError(f"{path}: is {'a folder' if S_ISDIR(mode) else 'a pipe, socket or device'}, no file")
-        file = path.open("rb")
-    except FileNotFoundError:
-        raise SpriteLoraError(f"{path}: does not exist") from None
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
         raise SpriteLoraError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:  # a zero byte, half a character
-        raise SpriteLoraError(f"{path}: is no file name: {error}") from None
-    with file:
-        try:
-            yield file
-        except OSError as error:
-            raise SpriteLoraError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def read_bounded(path: Path, limit: int) -> bytes:
     """A file's content, at most `limit` bytes. Raises SpriteLoraError for a larger one, and as `open_regular` does."""
     with open_regular(path) as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise SpriteLoraError(f"{path}: {path.stat().st_size:,} bytes; at most {limit:,} are read")
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise SpriteLoraError(f"{path}: {size:,} bytes; at most {limit:,} are read")
+        content = file.read(size + 1)
+    if len(content) != size:
+        raise SpriteLoraError(f"{path}: grows or shrinks while it is read")
     return content
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from sprite_lora.art.image_file import read_texts
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.results.picture import (
     parse_web_ui,
     picture_bytes,
     read_record,
-    read_texts,
     read_web_ui,
     web_ui_text,
     write_picture,
@@ -156,5 +156,5 @@ def test_broken_pictures_are_said_to_be(tmp_path, content):
 
 
 def test_absent_picture(tmp_path):
-    with pytest.raises(SpriteLoraError, match=r"x\.png does not exist"):
+    with pytest.raises(SpriteLoraError, match=r"x\.png: does not exist"):
         read_record(tmp_path / "x.png")

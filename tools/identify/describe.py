@@ -7,13 +7,14 @@ from typing import Any
 
 from PIL import Image
 
+from sprite_lora.art.image_file import read_texts
 from sprite_lora.bases.layout import describe_model
 from sprite_lora.bases.registry import family_of_width, label
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.header import read_header
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.lora.layout import read_modules
-from sprite_lora.results.picture import PARAMETERS, parse_web_ui, read_texts
+from sprite_lora.results.picture import PARAMETERS, parse_web_ui
 from tools.identify.adapter import contradictions, describe_adapter, read_object
 from tools.identify.hashes import compare, compute, read_alphas
 

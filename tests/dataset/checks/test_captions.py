@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sprite_lora.dataset.caption import MAX_BYTES
 from sprite_lora.dataset.checks.caption_rule import Caption
 from sprite_lora.dataset.checks.captions import (
-    HUGE,
     check_caption,
     cut_off,
     lists,
@@ -31,8 +31,8 @@ from sprite_lora.dataset.checks.finding import quote
         (b"\xef\xbb\xbfa", "a", ["bom"]),
         (b"caf\xe9", None, ["not-utf8"]),
         (b"\xff\xfea\0b\0", None, ["not-utf8"]),
-        (b"x" * (HUGE + 1), None, ["huge-caption"]),
-        (b"x" * HUGE, "x" * HUGE, []),
+        (b"x" * (MAX_BYTES + 1), None, ["huge-caption"]),
+        (b"x" * MAX_BYTES, "x" * MAX_BYTES, []),
     ],
 )
 def test_reading(tmp_path, content, caption, rules):

@@ -36,9 +36,9 @@ def test_links(small_set):
     assert {"in", "up"} <= stems
     assert not {"out", "dangling", "loop"} & stems
     assert sorted((case.rule, case.file.rpartition("/")[2]) for case in found) == [
-        ("ignored-file", "dangling.txt"),
-        ("ignored-file", "loop.txt"),
         ("outside-link", "out.txt"),
+        ("unreadable-file", "dangling.txt"),
+        ("unreadable-file", "loop.txt"),
     ]
 
 
@@ -71,19 +71,22 @@ def test_regularisation(tmp_path):
         Image.new("RGB", (side, side)).save(kept / f"{name}.png")
     (kept / "c.jpg").write_bytes(b"")
     pictures, found = check_regularisation(tmp_path, 64, "params.yaml:3")
-    assert [picture.repeats for picture in pictures] == [2, 2, 2]
+    assert pictures is None
     assert [(case.file, case.message) for case in found] == [
         ((kept / "b.png").as_posix(), "32x32 pixels; it is resized and cut to 64x64, as sd-scripts does"),
-        ((kept / "c.jpg").as_posix(), "cannot be read: UnidentifiedImageError"),
+        ((kept / "c.jpg").as_posix(), "not a readable PNG, JPEG, WEBP or BMP (it is no such file)"),
     ]
+    (kept / "c.jpg").unlink()
+    pictures, _ = check_regularisation(tmp_path, 64, "params.yaml:3")
+    assert [picture.repeats for picture in pictures] == [2, 2]
 
 
 def test_regularisation_in_no_such_folder(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
-    for folder in (tmp_path, tmp_path / "none"):
+    for folder, named in ((tmp_path, tmp_path / "a.png"), (tmp_path / "none", "params.yaml:3")):
         pictures, (case,) = check_regularisation(folder, 64, "params.yaml:3")
         assert pictures is None
-        assert (case.rule, case.file) == ("regularisation", "params.yaml:3")
+        assert (case.rule, case.file) == ("regularisation", str(named))
 
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n"
@@ -101,6 +104,9 @@ def test_postscript_under_a_pictures_name_is_never_run(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "a.png").write_bytes(POSTSCRIPT)
     _, (case,) = check_regularisation(tmp_path, 64, "params.yaml:3")
-    assert (case.rule, case.message) == ("regularisation", "cannot be read: UnidentifiedImageError")
-    with pytest.raises(SpriteLoraError, match="not a readable picture"):
+    assert (case.rule, case.message) == (
+        "regularisation",
+        "not a readable PNG, JPEG, WEBP or BMP (it is no such file)",
+    )
+    with pytest.raises(SpriteLoraError, match="not a readable PNG"):
         read_picture(folder / "a.png", 64, resize=True)
