@@ -31,10 +31,14 @@ def read_image(path: Path, formats: Collection[str] = ("PNG",), max_side: int = 
         content = read_bounded(path, MAX_BYTES)
         if content.startswith(png.SIGNATURE) or list(formats) == ["PNG"]:
             parsed = png.parse(content)
-            _check(path, (parsed.width, parsed.height), parsed.frames, max_side)
+            _check_size(path, (parsed.width, parsed.height), max_side)
+            if parsed.frames > 1:
+                raise SpriteLoraError(
+                    f"{path}: an animation of {parsed.frames} frames", "save one frame as a plain picture"
+                )
             return png.decode(parsed)
         with Image.open(io.BytesIO(content), formats=[name for name in formats if name != "PNG"]) as image:
-            _check(path, image.size, getattr(image, "n_frames", 1), max_side)
+            _check_size(path, image.size, max_side)  # of several frames the first is read, as sd-scripts does
             image.load()
             return image.convert("RGBA" if image.has_transparency_data else "RGB")
     except SpriteLoraError:
@@ -43,14 +47,20 @@ def read_image(path: Path, formats: Collection[str] = ("PNG",), max_side: int = 
         raise _unreadable(path, error, formats) from None
 
 
-def read_texts(path: Path) -> dict[str, str]:
-    """Text chunks of a PNG, by key; no pixel is decoded. Raises SpriteLoraError where it is no sound PNG."""
+def read_chunks(path: Path) -> tuple[png.Png, dict[str, str]]:
+    """A PNG's size and kind, and its texts by key; no pixel is decoded. Raises SpriteLoraError for no sound PNG."""
     try:
-        return png.texts(png.parse(read_bounded(path, MAX_BYTES)))
+        parsed = png.parse(read_bounded(path, MAX_BYTES))
+        return parsed, png.texts(parsed)
     except SpriteLoraError:
         raise
     except Exception as error:
         raise _unreadable(path, error, ("PNG",)) from None
+
+
+def read_texts(path: Path) -> dict[str, str]:
+    """The texts of `read_chunks`."""
+    return read_chunks(path)[1]
 
 
 def _unreadable(path: Path, error: Exception, formats: Collection[str]) -> SpriteLoraError:
@@ -61,10 +71,8 @@ def _unreadable(path: Path, error: Exception, formats: Collection[str]) -> Sprit
     return SpriteLoraError(f"{path}: not a readable {named} ({reason})", f"export it again as {named}")
 
 
-def _check(path: Path, size: tuple[int, int], frames: int, max_side: int) -> None:
+def _check_size(path: Path, size: tuple[int, int], max_side: int) -> None:
     if max(size) > max_side:
         raise SpriteLoraError(
             f"{path}: {size[0]}x{size[1]} pixels, at most {max_side}x{max_side} are read", "save it smaller"
         )
-    if frames > 1:
-        raise SpriteLoraError(f"{path}: an animation of {frames} frames", "save one frame as a plain picture")

@@ -45,8 +45,14 @@ class Png:
     """Kind to the content of IHDR, PLTE, tRNS and acTL, as far as they are there."""
     pixels: memoryview = field(repr=False)
     """All IDAT chunks whole, with lengths and checksums."""
-    texts: tuple[memoryview, ...] = field(repr=False)
-    """The text chunks, whole."""
+    text_chunks: tuple[memoryview, ...] = field(repr=False)
+    """Whole."""
+
+    @property
+    def mode(self) -> str:
+        """What Pillow calls this kind of pixels."""
+        grey = "1" if self.depth == 1 else "I;16" if self.depth == 16 else "L"
+        return {GREY: grey, RGB: "RGB", PALETTE: "P", GREY_ALPHA: "LA", RGB_ALPHA: "RGBA"}[self.colour]
 
 
 def parse(content: bytes) -> Png:
@@ -183,5 +189,5 @@ def _is_colour(image: Image.Image, png: Png, key: bytes) -> NDArray[np.bool_]:
 def texts(png: Png) -> dict[str, str]:
     """The text chunks by key, at most 1 MiB each and 64 MiB in all. Raises whatever Pillow raises for others."""
     header = _made(b"IHDR", bytes([0, 0, 0, 1, 0, 0, 0, 1, 8, GREY, 0, 0, 0]))
-    with Image.open(_file(header, *png.texts, _made(b"IDAT", b"")), formats=("PNG",)) as image:
+    with Image.open(_file(header, *png.text_chunks, _made(b"IDAT", b"")), formats=("PNG",)) as image:
         return {str(key): str(value) for key, value in image.info.items() if isinstance(value, str)}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from places import ROOT
 from png_files import CHANNELS, SIGNATURE, chunk, header, pixels, png
 
-from sprite_lora.art.image_file import MAX_BYTES, MAX_SIDE, read_image, read_texts
+from sprite_lora.art.image_file import MAX_BYTES, MAX_SIDE, read_chunks, read_image
 from sprite_lora.core.errors import SpriteLoraError
 
 KINDS = [
@@ -169,7 +169,7 @@ def test_what_no_stage_reads_is_passed_over(read, name):
 def test_a_text_that_unpacks_without_end_is_refused(tmp_path, name):
     (tmp_path / "a.png").write_bytes(png(HEADER, HARMLESS[name], DATA))
     with pytest.raises(SpriteLoraError, match=r"a\.png: not a readable PNG .*too large"):
-        read_texts(tmp_path / "a.png")
+        read_chunks(tmp_path / "a.png")
 
 
 def test_files_that_are_no_regular_ones_or_too_large(tmp_path):
@@ -292,7 +292,7 @@ def mutated(draw):
 def test_a_mutated_picture_is_a_picture_or_one_error(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "mutated.png"
     path.write_bytes(content)
-    for reads in (read_image, read_texts):
+    for reads in (read_image, read_chunks):
         try:
             result = reads(path)
         except SpriteLoraError as error:
@@ -300,4 +300,4 @@ def test_a_mutated_picture_is_a_picture_or_one_error(tmp_path_factory, content):
             assert message.startswith(f"{path}: ")
             assert "\n" not in message
         else:
-            assert isinstance(result, dict) or (max(result.size) <= MAX_SIDE and result.mode in ("RGB", "RGBA"))
+            assert isinstance(result, tuple) or (max(result.size) <= MAX_SIDE and result.mode in ("RGB", "RGBA"))
