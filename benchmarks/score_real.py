@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from sprite_lora.art.grid import cell_colours
-from sprite_lora.art.sprite import Pixels, composite, enlarge, read_sprite
+from sprite_lora.art.image_file import read_image
+from sprite_lora.art.sprite import Pixels, composite, enlarge
 from sprite_lora.core.params import load
 from sprite_lora.scoring.judge import judge, judge_epoch
 from sprite_lora.scoring.ruler import Training, training
@@ -32,7 +33,7 @@ LORAS = ("perfect", "fixed")
 def learn(folder: Path, score: Score) -> tuple[Training, list[Verdict]]:
     """The ruler, and the training sprites' own verdicts at 8 pixels per cell."""
     files = sorted((folder / "images").glob("*.png"))
-    cells = [cell_colours(composite(read_sprite(file), WHITE), ART_PIXELS) for file in files]
+    cells = [cell_colours(composite(read_image(file), WHITE), ART_PIXELS) for file in files]
     ruler = training([file.stem for file in files], [view(c, "", ART_PIXELS, score.tolerance) for c in cells], score)
     return ruler, [judge(view(enlarge(c, 8), "", ART_PIXELS, score.tolerance), ruler, score) for c in cells]
 
@@ -68,7 +69,7 @@ def main() -> None:
     with (folder / "outputs.csv").open() as table:
         for row in csv.DictReader(table):
             prompt = row["prompt"] or (f"{row['background']} background" if row["background"] else "")
-            pixels = composite(read_sprite(folder / "outputs" / row["file"]), WHITE)
+            pixels = composite(read_image(folder / "outputs" / row["file"]), WHITE)
             verdict = judge(view(pixels, prompt, ART_PIXELS, score.tolerance), ruler, score)
             runs[row["run"]].append(verdict)
             side = "good" if row["run"] in LORAS else "bad"

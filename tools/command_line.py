@@ -10,11 +10,13 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from sprite_lora.core.errors import SpriteLoraError, run
+from sprite_lora.core.plain_text import plain_output
 
 TOOLS = {
     "identify": "tools.identify.command",
@@ -31,6 +33,11 @@ STAGES = ("validate", "package", "train", "sample", "score", "select", "finish",
 
 class CommandLine(click.Group):
     """Tools and stages, loaded when they are called."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """As click's; whatever is printed, click's own messages too, sends no control characters to the terminal."""
+        with plain_output():
+            return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*TOOLS, *STAGES]

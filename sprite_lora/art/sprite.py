@@ -1,62 +1,17 @@
 """A sprite: a square picture of art_pixels x art_pixels cells, stored as it is or enlarged by a whole factor."""
 
-import struct
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from sprite_lora.core.errors import SpriteLoraError
 
 Pixels = NDArray[np.uint8]
 
-MAX_SIDE = 4096
-"""Pixels. A 24x24 sprite enlarged 170 times; what is larger is refused by its header, before anything is decoded."""
-
-UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
-"""What Pillow raises for files that are not whole pictures."""
-
-
-def read_sprite(path: Path) -> Image.Image:
-    """A PNG as RGBA, whatever its mode. Raises SpriteLoraError for no PNG, a broken one, or one that is too large."""
-    image = open_sprite(path)
-    return image if image.mode == "RGBA" else image.convert("RGBA")
-
-
-def open_sprite(path: Path) -> Image.Image:
-    """As `read_sprite`, but RGB where the file has no alpha: a third of the time for large ones."""
-    try:
-        with path.open("rb") as file:
-            width, height = _stated_size(file.read(24))
-            if max(width, height) > MAX_SIDE:
-                raise SpriteLoraError(
-                    f"{path}: {width}x{height} pixels, at most {MAX_SIDE}x{MAX_SIDE} are read",
-                    "save it as its art pixels, or as a small enlargement of them",
-                )
-            file.seek(0)
-            with Image.open(file, formats=("PNG",)) as image:
-                frames = getattr(image, "n_frames", 1)
-                if frames > 1:
-                    raise SpriteLoraError(f"{path}: an animation of {frames} frames", "save one frame as a plain PNG")
-                image.load()
-                clear = image.has_transparency_data
-                return (
-                    image if image.mode == ("RGBA" if clear else "RGB") else image.convert("RGBA" if clear else "RGB")
-                )
-    except UNREADABLE as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-        raise SpriteLoraError(f"{path}: not a readable PNG ({reason})", "export it again as PNG") from None
-
-
-def _stated_size(start: bytes) -> tuple[int, int]:
-    """Width and height from a PNG's first 24 bytes (signature, IHDR), before Pillow sees it. Raises ValueError."""
-    if not start.startswith(b"\x89PNG\r\n\x1a\n") or start[12:16] != b"IHDR" or len(start) < 24:
-        raise ValueError("it does not begin as a PNG" if start else "it is empty")
-    width, height = struct.unpack(">II", start[16:])
-    return width, height
+BAND = 1 << 20
+"""Pixels laid on a background at once, to hold no large picture several times in memory."""
 
 
 def composite(image: Image.Image, background: tuple[int, int, int]) -> Pixels:
@@ -66,10 +21,14 @@ def composite(image: Image.Image, background: tuple[int, int, int]) -> Pixels:
         return pixels
     if pixels[..., 3].min() == 255:
         return np.ascontiguousarray(pixels[..., :3])
-    rgba = pixels.astype(np.uint32)
-    alpha = rgba[..., 3:]
-    over = rgba[..., :3] * alpha + np.array(background, dtype=np.uint32) * (255 - alpha)
-    return ((over * 2 + 255) // 510).astype(np.uint8)
+    result = np.empty((*pixels.shape[:2], 3), dtype=np.uint8)
+    rows = max(1, BAND // pixels.shape[1])
+    for start in range(0, len(pixels), rows):
+        rgba = pixels[start : start + rows].astype(np.uint32)
+        alpha = rgba[..., 3:]
+        over = rgba[..., :3] * alpha + np.array(background, dtype=np.uint32) * (255 - alpha)
+        result[start : start + rows] = (over * 2 + 255) // 510
+    return result
 
 
 def to_cells(image: Pixels, art_pixels: int) -> Pixels:

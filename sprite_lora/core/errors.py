@@ -5,7 +5,10 @@ import select
 import sys
 import traceback
 from collections.abc import Callable
+from types import TracebackType
 from typing import TextIO
+
+from sprite_lora.core.plain_text import plain_output
 
 
 class SpriteLoraError(Exception):
@@ -32,15 +35,18 @@ CLOSED_PIPE = 141
 def run(main: Callable[[], object]) -> None:
     """Call a tool's `main`; turn a SpriteLoraError into one message on stderr and exit code 1.
 
-    A reader that closes the pipe early, as `| head` does, ends it quietly with exit code 141, as it ends `cat`.
+    Nothing that it prints sends a control character to the terminal, a bug's traceback included. A reader that closes
+    the pipe early, as `| head` does, ends it quietly with exit code 141, as it ends `cat`.
     """
+    sys.excepthook = _print_plainly
     try:
-        try:
-            main()
-            sys.stdout.flush()
-        except SpriteLoraError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
+        with plain_output():
+            try:
+                main()
+                sys.stdout.flush()
+            except SpriteLoraError as error:
+                print(f"error: {error}", file=sys.stderr)
+                sys.exit(1)
     except BrokenPipeError:
         closed = [stream for stream in (sys.stdout, sys.stderr) if _has_no_reader(stream)]
         if not closed:
@@ -48,6 +54,11 @@ def run(main: Callable[[], object]) -> None:
         for stream in closed:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python's flush at the end fails as well
         sys.exit(CLOSED_PIPE)
+
+
+def _print_plainly(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    with plain_output():
+        traceback.print_exception(kind, error, trace)
 
 
 def _has_no_reader(stream: TextIO) -> bool:
@@ -65,6 +76,6 @@ def run_stage(main: Callable[[], object]) -> None:
         if isinstance(stopped, SystemExit) and stopped.code in (None, 0, CLOSED_PIPE):
             raise
         if not isinstance(stopped, SystemExit):
-            traceback.print_exc()
+            _print_plainly(type(stopped), stopped, stopped.__traceback__)
         print(f"  -> {RESTORE}", file=sys.stderr)
         sys.exit(stopped.code if isinstance(stopped, SystemExit) else 1)

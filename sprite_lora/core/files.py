@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and hashes of files and folders."""
+"""Reading regular files alone, and no more of them than is allowed; files written whole or not at all; hashes."""
 
 import hashlib
 import json
@@ -7,7 +7,52 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from stat import S_ISDIR, S_ISREG
+from typing import Any, BinaryIO
+
+from sprite_lora.core.errors import SpriteLoraError
+
+
+def irregular(path: Path) -> str | None:
+    """Why a path leads to no regular file, links followed; None where it leads to one."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "does not exist"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except ValueError as error:  # a zero byte, half a character
+        return f"is no file name: {error}"
+    if S_ISREG(mode):
+        return None
+    return f"is {'a folder' if S_ISDIR(mode) else 'a pipe, socket or device'}, not a file"
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """A regular file, open for reading. A pipe, which could make the reader wait for ever, or a device is not opened.
+
+    Raises SpriteLoraError for anything else, for no file, and for one that cannot be read.
+    """
+    if problem := irregular(path):
+        raise SpriteLoraError(f"{path}: {problem}")
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise SpriteLoraError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """A file's content, at most `limit` bytes. Raises SpriteLoraError for a larger one, and as `open_regular` does."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise SpriteLoraError(f"{path}: {size:,} bytes; at most {limit:,} are read")
+        content = file.read(size + 1)
+    if len(content) != size:
+        raise SpriteLoraError(f"{path}: grows or shrinks while it is read")
+    return content
 
 
 @contextmanager

@@ -2,15 +2,22 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from sprite_lora.art.colour import canonical_name
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import read_bounded
+from sprite_lora.core.plain_text import CONTROL
 
 HEX_CODE = re.compile(r"#[0-9a-fA-F]{6}(?![0-9a-zA-Z])")
-FEATURE = re.compile(r"([^,()#]*(?:\([^()#]*\)[^,()#]*)*)\(\s*(#[0-9a-fA-F]{6})\s*\)")
+FEATURE = re.compile(r"(?<![^,()#])([^,()#]*(?:\([^()#]*\)[^,()#]*)*)\(\s*(#[0-9a-fA-F]{6})\s*\)")
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 LINE_END = re.compile(r"\r\n|\r|\n")
 BACKGROUND = re.compile(r"\bbackground\b", re.IGNORECASE)
 BACKGROUND_LAST = re.compile(r"\bbackground\s*(\([^)]*\)\s*)?$", re.IGNORECASE)
+
+MAX_BYTES = 8 * 1024
+"""Of a caption file. Training reads at most 225 CLIP tokens, none of which stands for more than 32 bytes."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,23 @@ class Feature:
 def first_line(text: str) -> str:
     """What kohya trains on: the first line, stripped (sd-scripts `read_caption`), less a byte order mark."""
     return LINE_END.split(text.removeprefix("\ufeff"), maxsplit=1)[0].strip()
+
+
+def control_character(caption: str) -> str | None:
+    """The first control character that is no tab, None where there is none. sd-scripts hands them to the tokenizer."""
+    found = CONTROL.search(caption)
+    return found[0] if found else None
+
+
+def read_caption_file(path: Path) -> str:
+    """The `first_line` of a file. Raises SpriteLoraError for its size, encoding or control characters."""
+    try:
+        caption = first_line(read_bounded(path, MAX_BYTES).decode("utf-8"))
+    except UnicodeDecodeError:
+        raise SpriteLoraError(f"{path}: not UTF-8", "save it as UTF-8") from None
+    if control := control_character(caption):
+        raise SpriteLoraError(f"{path}: holds the control character U+{ord(control):04X}", "take it out")
+    return caption
 
 
 def tags(caption: str) -> list[str]:

@@ -15,6 +15,10 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?\Z", re.IGNORECASE)
 """Names that Windows keeps for devices."""
 
 
+MAX_NAME = 200
+"""Bytes of a stem. File systems hold names of 255, and sd-scripts adds sizes and endings to it for its caches."""
+
+
 class Item(Part):
     """One sprite with its caption."""
 
@@ -60,6 +64,8 @@ def unsafe(stem: str) -> str | None:
     """What is wrong with a file's stem, None where nothing is."""
     if not stem:
         return "is empty"
+    if len(stem.encode("utf-8", "surrogatepass")) > MAX_NAME:
+        return f"is longer than {MAX_NAME} bytes"
     if match := UNSAFE.search(stem):
         return f"holds {match[0]!r}" if match[0].strip(". -") else "starts or ends with a space, dot or dash"
     if RESERVED.match(stem):

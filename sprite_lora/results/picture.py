@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
-from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from sprite_lora.art.image_file import read_texts
 from sprite_lora.bases.samplers import SAMPLERS
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import canonical_json, write_bytes
@@ -18,8 +19,14 @@ from sprite_lora.core.record import METADATA_KEY
 PARAMETERS = "parameters"
 """The PNG text key that AUTOMATIC1111's web UI and its relatives write and read."""
 
-SETTING = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-"""One `Key: value` of the web UI's last line, as that UI itself matches it (infotext_utils.py `re_param`)."""
+SETTING = re.compile(
+    r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)'
+    r"|[\-/]|\s++(?!\w)|[\w \-/]++(?!:)"
+)
+"""One `Key: value` of the web UI's last line, as that UI itself matches it (infotext_utils.py `re_param`).
+
+The second line passes over what can begin no key, or every letter of a long word would be tried as the first of one.
+"""
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ def parse_web_ui(text: str) -> WebUI:
     A last line with fewer than three settings belongs to the prompt.
     """
     *lines, last = text.strip().split("\n")
-    found: list[tuple[str, str]] = SETTING.findall(last)
+    found: list[tuple[str, str]] = [pair for pair in SETTING.findall(last) if pair[0]]
     if len(found) < 3:
         lines.append(last)
         found = []
@@ -113,23 +120,6 @@ def write_picture(path: Path, image: Image.Image, record: dict[str, Any], web_ui
     write_bytes(path, picture_bytes(image, record, web_ui))
 
 
-def read_texts(path: Path) -> dict[str, str]:
-    """Text chunks of a PNG, by key. Pixels are decoded only to find texts that stand behind them.
-
-    Raises SpriteLoraError where the file is no readable PNG.
-    """
-    try:
-        with Image.open(path, formats=["PNG"]) as image:
-            assert isinstance(image, PngImageFile)
-            ahead = image.info
-            texts = ahead if PARAMETERS in ahead or METADATA_KEY in ahead else image.text
-            return {str(key): str(value) for key, value in texts.items() if isinstance(value, str)}
-    except FileNotFoundError:
-        raise SpriteLoraError(f"{path} does not exist") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise SpriteLoraError(f"{path} is not a readable PNG: {error}") from None
-
-
 def read_record(path: Path) -> dict[str, Any] | None:
     """Our record of a picture; None where the picture carries none. Raises SpriteLoraError where it can't be read."""
     text = read_texts(path).get(METADATA_KEY)
@@ -137,7 +127,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise SpriteLoraError(f"{path}: its `{METADATA_KEY}` text is not JSON: {error}") from None
     if not isinstance(record, dict):
         raise SpriteLoraError(f"{path}: its `{METADATA_KEY}` text is {type(record).__name__}, not an object")
@@ -160,5 +150,5 @@ def _unquoted(value: str) -> str:
         return value
     try:
         return str(json.loads(value))
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return value

@@ -11,13 +11,14 @@ from pathlib import Path
 from sprite_lora.art.colour import parse_hex, to_hex
 from sprite_lora.art.finish_params import Finish
 from sprite_lora.art.finishing import drawn_colours, indexed, sprite_of
-from sprite_lora.art.sprite import composite, read_sprite
+from sprite_lora.art.image_file import read_image, read_texts
+from sprite_lora.art.sprite import composite
 from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.params import Paths, load
 from sprite_lora.dataset.manifest import Manifest, read_manifest
 from sprite_lora.lora.epochs import epoch_folder
 from sprite_lora.results.finished import FinishedColours, SpriteColours
-from sprite_lora.results.picture import PARAMETERS, read_record, read_texts, write_picture
+from sprite_lora.results.picture import PARAMETERS, read_record, write_picture
 from sprite_lora.results.selection import Selection
 
 
@@ -36,7 +37,7 @@ def main() -> None:
 
 def write_sprite(path: Path, finished: Path, manifest: Manifest, finish: Finish) -> SpriteColours:
     """Write one picture's sprite and enlargements, each with the picture's record; return its colours."""
-    pixels = composite(read_sprite(path), parse_hex(manifest.background))
+    pixels = composite(read_image(path), parse_hex(manifest.background))
     sprite = sprite_of(pixels, manifest.art_pixels, finish.merge)
     record, web_ui = read_record(path) or {}, read_texts(path).get(PARAMETERS, "")
     for factor in dict.fromkeys([1, *finish.enlarge]):

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from sprite_lora.art.colour import RGB
-from sprite_lora.art.sprite import Pixels, composite, enlarge, grid_factor, read_sprite, snap
+from sprite_lora.art.image_file import read_image
+from sprite_lora.art.sprite import Pixels, composite, enlarge, grid_factor, snap
 from sprite_lora.core.errors import SpriteLoraError
 
 COMPRESSION = 6
@@ -31,7 +32,7 @@ def enlarged(path: Path, art_pixels: int, resolution: int, background: RGB) -> E
 
     Checked by reading the written PNG back and shrinking it. Raises SpriteLoraError for what `validate` refuses.
     """
-    image = composite(read_sprite(path), background)
+    image = composite(read_image(path), background)
     height, width = image.shape[:2]
     if grid_factor(width, height, art_pixels) is None:
         raise SpriteLoraError(

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from sprite_lora.art.colour import parse_hex
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import sha256_set, sha256_text
-from sprite_lora.dataset.caption import first_line
+from sprite_lora.dataset.caption import read_caption_file
 from sprite_lora.dataset.manifest import MANIFEST, Item, Manifest, unsafe
 from sprite_lora.dataset.package_params import Package
 from stages.package.enlargement import enlarged
@@ -89,10 +89,7 @@ def _build(building: Path, stems: list[str], data: Path, captions: Path, package
 
 
 def _caption(path: Path) -> str:
-    try:
-        caption = first_line(path.read_bytes().decode("utf-8"))
-    except UnicodeDecodeError:
-        raise SpriteLoraError(f"{path}: not UTF-8", "run: python -m stages.validate") from None
+    caption = read_caption_file(path)
     if not caption:
         raise SpriteLoraError(f"{path}: the first line is empty", "run: python -m stages.validate")
     return caption

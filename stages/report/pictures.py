@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from sprite_lora.art.image_file import read_image
 from sprite_lora.core.errors import SpriteLoraError
 
 MOST_BYTES = 32 * 1024
@@ -36,13 +37,9 @@ def inline(path: Path, art_pixels: int, at_most: int) -> Inline:
     pixel per art pixel, since the page enlarges it again without smoothing. Anything else is averaged down over
     areas, so that what lies off the grid stays visible as blur. Raises SpriteLoraError where the file is no picture.
     """
-    try:
-        with Image.open(path, formats=["PNG"]) as file:
-            picture = file.convert("RGBA" if file.has_transparency_data else "RGB")
-    except FileNotFoundError:
-        raise SpriteLoraError(f"{path} is missing", "dvc repro draws what is missing") from None
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SpriteLoraError(f"{path} is not a readable picture: {error}", "delete it, then dvc repro") from None
+    if not path.exists():
+        raise SpriteLoraError(f"{path} is missing", "dvc repro draws what is missing")
+    picture = read_image(path)
     if is_on_grid(picture, art_pixels):
         small, shrunk = picture.resize((art_pixels, art_pixels), Image.Resampling.NEAREST), "exact"
     elif picture.width > at_most:

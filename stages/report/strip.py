@@ -2,6 +2,7 @@
 
 from PIL import Image, ImageDraw, ImageFont
 
+from sprite_lora.art.image_file import read_image
 from stages.report.facts import Facts, picture_path
 
 SIDE, GAP, HEADING = 96, 6, 22
@@ -27,8 +28,8 @@ def strip(facts: Facts, rows: int = 3) -> Image.Image:
         heading = f"epoch {epoch.number}" if epoch.number else "base"
         pen.text((left + SIDE / 2, HEADING / 2), heading, colour, font, anchor="mm")
         for row, prompt in enumerate(prompts):
-            with Image.open(picture_path(epoch.number, prompt), formats=["PNG"]) as picture:
-                small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+            picture = read_image(picture_path(epoch.number, prompt)).convert("RGB")
+            small = picture.resize((SIDE, SIDE), Image.Resampling.BOX)
             sheet.paste(small, (left, HEADING + row * pitch))
         if chosen:
             frame = (left - 3, HEADING - 3, left + SIDE + 2, HEADING + len(prompts) * pitch - GAP + 2)

@@ -15,7 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from sprite_lora.art.colour import parse_hex
-from sprite_lora.art.sprite import Pixels, composite, read_sprite, to_cells
+from sprite_lora.art.image_file import read_image
+from sprite_lora.art.sprite import Pixels, composite, to_cells
 from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.files import write_json, write_text
 from sprite_lora.core.params import Paths, load
@@ -56,7 +57,7 @@ def main() -> None:
 
 def sprite_pixels(path: Path, manifest: Manifest) -> Pixels:
     """A PNG's pixels, over the dataset's background where it is transparent."""
-    return composite(read_sprite(path), parse_hex(manifest.background))
+    return composite(read_image(path), parse_hex(manifest.background))
 
 
 def learn(dataset: Path, manifest: Manifest, score: Score) -> Training:

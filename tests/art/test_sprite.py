@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from sprite_lora.art.sprite import MAX_SIDE, composite, enlarge, grid_factor, pack, read_sprite, snap, to_cells, unpack
+from sprite_lora.art.image_file import MAX_SIDE, read_image
+from sprite_lora.art.sprite import composite, enlarge, grid_factor, pack, snap, to_cells, unpack
 from sprite_lora.core.errors import SpriteLoraError
 
 CELLS = arrays(np.uint8, (6, 6, 3))
@@ -100,7 +101,7 @@ def test_modes_that_users_have(tmp_path, mode):
         Image.fromarray(pixels.astype(np.uint16) * 257).save(tmp_path / "a.png")
     else:
         Image.fromarray(pixels).convert(mode).save(tmp_path / "a.png")
-    image = composite(read_sprite(tmp_path / "a.png"), (0, 0, 0))
+    image = composite(read_image(tmp_path / "a.png"), (0, 0, 0))
     assert np.array_equal(image, np.stack([pixels] * 3, axis=-1))
 
 
@@ -109,7 +110,7 @@ def test_transparent_palette_colour(tmp_path):
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.putpixel((1, 0), 1)
     image.save(tmp_path / "a.png", transparency=1)
-    assert composite(read_sprite(tmp_path / "a.png"), (0, 0, 255)).tolist() == [[[255, 0, 0], [0, 0, 255]]]
+    assert composite(read_image(tmp_path / "a.png"), (0, 0, 255)).tolist() == [[[255, 0, 0], [0, 0, 255]]]
 
 
 def broken(good):
@@ -130,7 +131,7 @@ def test_broken_files_are_one_clear_error(tmp_path):
     for name, content in broken(file.getvalue()):
         (tmp_path / "a.png").write_bytes(content)
         with pytest.raises(SpriteLoraError, match=r"a\.png") as caught:
-            read_sprite(tmp_path / "a.png")
+            read_image(tmp_path / "a.png")
         assert "\n" not in str(caught.value.args[0]), name
 
 
@@ -138,14 +139,14 @@ def test_other_formats_under_the_name_are_refused(tmp_path):
     Image.new("RGB", (24, 24)).save(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").rename(tmp_path / "a.png")
     with pytest.raises(SpriteLoraError, match="not a readable PNG"):
-        read_sprite(tmp_path / "a.png")
+        read_image(tmp_path / "a.png")
 
 
 def test_animation_is_refused(tmp_path):
     frames = [Image.new("RGB", (24, 24), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
     with pytest.raises(SpriteLoraError, match="2 frames"):
-        read_sprite(tmp_path / "a.png")
+        read_image(tmp_path / "a.png")
 
 
 @given(st.binary(max_size=200))
@@ -153,4 +154,4 @@ def test_any_bytes_are_a_sprite_or_an_error(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
     with pytest.raises(SpriteLoraError):
-        read_sprite(path)
+        read_image(path)

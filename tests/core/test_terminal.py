@@ -1,7 +1,8 @@
 import json
 import math
 
-from sprite_lora.core.terminal import console, plain, print_json
+from sprite_lora.core.plain_text import plain
+from sprite_lora.core.terminal import console, print_json
 
 
 def test_control_characters_are_replaced():

@@ -1,8 +1,11 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sprite_lora.dataset.caption import (
+    FEATURE,
     Feature,
     background_tag,
     background_word,
@@ -58,6 +61,15 @@ def test_features_lie_in_the_caption(caption):
         assert span.lower().rstrip(") \n\t").endswith(feature.code)
         assert feature.code in hex_codes(caption)
         assert "," not in feature.phrase
+
+
+@given(st.text(alphabet=st.sampled_from("ab ,()#012345"), max_size=60), st.integers(0, 5))
+def test_where_a_search_begins_changes_no_feature(caption, place):
+    """Whatever begins within a phrase is found from the phrase's start, without trying every letter."""
+    caption = f"{caption[:place]}(#012345){caption[place:]}(#012345)"
+    everywhere = re.compile(FEATURE.pattern.removeprefix("(?<![^,()#])"))
+    assert everywhere.pattern != FEATURE.pattern
+    assert FEATURE.findall(caption) == everywhere.findall(caption)
 
 
 @given(TEXT)

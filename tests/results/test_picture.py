@@ -1,21 +1,25 @@
 """Pictures with their record, and what web UIs write."""
 
+import re
 import struct
+import time
 import zlib
 
 import numpy as np
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from sprite_lora.art.image_file import read_texts
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.results.picture import (
+    SETTING,
     parse_web_ui,
     picture_bytes,
     read_record,
-    read_texts,
     read_web_ui,
     web_ui_text,
     write_picture,
@@ -61,6 +65,23 @@ def test_text_without_settings_is_all_prompt():
     assert said.settings == {}
     assert said.lora_hashes == {}
     assert parse_web_ui("").prompt == ""
+
+
+THEIRS = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+"""AUTOMATIC1111's `re_param` (modules/infotext_utils.py)."""
+
+
+@examples(300, 100_000)
+@given(st.text('a1 -/:,"\\\t', max_size=60))
+def test_settings_are_those_that_the_web_ui_finds(line):
+    assert [found for found in SETTING.findall(line) if found[0]] == THEIRS.findall(line)
+
+
+@pytest.mark.parametrize("text", ["a", "a ", "-", " ", "\t", "a:", "a-", "ab:,", 'ab:"', 'ab:"\\"', "a\t", "/ "])
+def test_a_mebibyte_of_settings_takes_a_second_at_most(text):
+    start = time.process_time()
+    parse_web_ui(f"{text * 2**20}"[: 2**20])
+    assert time.process_time() - start < 1
 
 
 def test_our_line_is_the_web_uis():
@@ -156,5 +177,5 @@ def test_broken_pictures_are_said_to_be(tmp_path, content):
 
 
 def test_absent_picture(tmp_path):
-    with pytest.raises(SpriteLoraError, match=r"x\.png does not exist"):
+    with pytest.raises(SpriteLoraError, match=r"x\.png: does not exist"):
         read_record(tmp_path / "x.png")

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sprite_lora.bases.registry import labels
-from sprite_lora.core.terminal import plain
+from sprite_lora.core.plain_text import plain
 
 SHOWN = 40
 """Rows of pictures and captions without a contradiction that are shown before the rest is counted."""

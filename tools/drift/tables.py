@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from sprite_lora.core.terminal import plain
+from sprite_lora.core.plain_text import plain
 from sprite_lora.results.caption_changes import CaptionDrift, Cut, PromptDrift
 from sprite_lora.results.changes import Change, Changes, Unknown
 

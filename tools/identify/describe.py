@@ -5,15 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from sprite_lora.art.image_file import read_chunks
 from sprite_lora.bases.layout import describe_model
 from sprite_lora.bases.registry import family_of_width, label
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.header import read_header
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.lora.layout import read_modules
-from sprite_lora.results.picture import PARAMETERS, parse_web_ui, read_texts
+from sprite_lora.results.picture import PARAMETERS, parse_web_ui
 from tools.identify.adapter import contradictions, describe_adapter, read_object
 from tools.identify.hashes import compare, compute, read_alphas
 
@@ -135,9 +134,8 @@ def _read_object(path: Path) -> dict[str, Any]:
 
 
 def _describe_picture(path: Path) -> dict[str, Any]:
-    texts = read_texts(path)
-    with Image.open(path, formats=["PNG"]) as image:
-        found: dict[str, Any] = {"kind": "picture", "width": image.width, "height": image.height, "mode": image.mode}
+    png, texts = read_chunks(path)
+    found: dict[str, Any] = {"kind": "picture", "width": png.width, "height": png.height, "mode": png.mode}
     record = read_object(texts[METADATA_KEY]) if METADATA_KEY in texts else None
     problems = [f"its `{METADATA_KEY}` text is no record"] if record and "unreadable" in record else []
     web_ui = parse_web_ui(texts[PARAMETERS]) if PARAMETERS in texts else None

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from sprite_lora.core.terminal import plain
+from sprite_lora.core.plain_text import plain
 
 SOURCES = {"given": "recorded", "default": "not given: trainer's default", "tensors": "the tensors"}
 

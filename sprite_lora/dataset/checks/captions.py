@@ -3,12 +3,15 @@
 To add a rule on one caption: its row in `rules.RULES`, and here (or in `codes`) its function and a line in the table.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from sprite_lora.dataset.caption import HEX_CODE, LINE_END, first_line
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import open_regular
+from sprite_lora.dataset.caption import HEX_CODE, LINE_END, MAX_BYTES, control_character, first_line
 from sprite_lora.dataset.checks.caption_rule import Caption, CaptionRule
 from sprite_lora.dataset.checks.codes import CODE_RULES
 from sprite_lora.dataset.checks.finding import Finding, quote, shown
@@ -16,9 +19,6 @@ from sprite_lora.dataset.tokens import ClipTokenizer
 
 LENGTHS = (75, 150, 225)
 """What train.max_token_length may be: whole CLIP windows of 75 tokens."""
-
-HUGE = 64 * 1024
-"""Bytes. The longest legal caption, 225 tokens, is far below; what is above is not read whole."""
 
 BOM = "\ufeff"
 
@@ -32,16 +32,17 @@ class ReadCaption(NamedTuple):
 
 
 def read_caption(path: Path) -> ReadCaption:
-    """The caption in a file: at most HUGE bytes of it are read."""
+    """The caption in a file: at most MAX_BYTES of it are read."""
     file = shown(path)
     try:
-        with path.open("rb") as opened:
-            content = opened.read(HUGE + 1)
-    except OSError as error:
-        return ReadCaption(None, [Finding("empty-caption", file, f"cannot be read: {error.strerror}")])
-    if len(content) > HUGE:
+        with open_regular(path) as opened:
+            content = opened.read(MAX_BYTES + 1)
+            size = os.fstat(opened.fileno()).st_size
+    except SpriteLoraError as error:
+        return ReadCaption(None, [Finding("unreadable-file", file, str(error.args[0]).removeprefix(f"{path}: "))])
+    if len(content) > MAX_BYTES:
         beginning = quote(content[:60].decode("utf-8", "replace"))
-        message = f"more than {HUGE // 1024} KiB, beginning {beginning}"
+        message = f"{size:,} bytes, at most {MAX_BYTES:,} are read, beginning {beginning}"
         return ReadCaption(None, [Finding("huge-caption", file, message)])
     try:
         text = content.decode("utf-8")
@@ -58,6 +59,9 @@ def read_caption(path: Path) -> ReadCaption:
     if not caption:
         message = "the first line is empty" if text.strip() else "there is no text"
         return ReadCaption(None, [*findings, Finding("empty-caption", file, message)])
+    if control := control_character(caption):
+        message = f"the control character U+{ord(control):04X} after {quote(caption.partition(control)[0], 60)}"
+        return ReadCaption(None, [*findings, Finding("control-character", file, message)])
     below = LINE_END.split(text, maxsplit=1)[1:]
     if below and below[0].strip():
         message = f"only the first line is trained on; not {quote(below[0].strip())}"
@@ -118,12 +122,11 @@ CAPTION_RULES: dict[str, CaptionRule] = {
 def lists(tags: list[str]) -> list[list[str]]:
     """Runs of tags that are one list to a reader: behind a colon, within brackets, or bare colour codes in a row."""
     found: list[list[str]] = []
+    ends = _ends(tags)
     at = 0
     while at < len(tags):
-        run = [tags[at]]
-        if _open_brackets(run[0]):
-            run = _until_closed(tags[at:])
-        elif HEX_CODE.fullmatch(run[0]) or (":" in run[0] and HEX_CODE.search(run[0])):
+        run = tags[at : ends[at]]
+        if len(run) == 1 and (HEX_CODE.fullmatch(run[0]) or (":" in run[0] and HEX_CODE.search(run[0]))):
             while at + len(run) < len(tags) and HEX_CODE.fullmatch(tags[at + len(run)]):
                 run.append(tags[at + len(run)])
         if len(run) > 1:
@@ -132,16 +135,21 @@ def lists(tags: list[str]) -> list[list[str]]:
     return found
 
 
-def _until_closed(tags: list[str]) -> list[str]:
-    """The tags up to the one that closes the first one's bracket; the first alone where none does."""
-    for end in range(2, len(tags) + 1):
-        if not _open_brackets(", ".join(tags[:end])):
-            return tags[:end]
-    return tags[:1]
+def _ends(tags: list[str]) -> list[int]:
+    """For each tag, where the run ends that closes the brackets it opens: behind itself where none are open, or close.
 
-
-def _open_brackets(text: str) -> bool:
-    return text.count("(") > text.count(")")
+    In time linear in the tags, whatever they are.
+    """
+    ends = list(range(1, len(tags) + 1))
+    waiting: list[tuple[int, int]] = []  # (brackets open before the tag, its place), ever more of them
+    level = 0
+    for place, tag in enumerate(tags):
+        before, level = level, level + tag.count("(") - tag.count(")")
+        if level > before:
+            waiting.append((before, place))
+        while waiting and waiting[-1][0] >= level:
+            ends[waiting.pop()[1]] = place + 1
+    return ends
 
 
 def too_long(text: str, tokens: int, tokenizer: ClipTokenizer, limit: int) -> Iterator[str]:

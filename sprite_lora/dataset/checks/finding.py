@@ -66,14 +66,16 @@ def arrange(cases: Iterable[Finding], overrides: dict[str, str]) -> Findings:
 
 
 def shown(path: Path | str) -> str:
-    """A path as findings name it: with slashes, and writable as UTF-8 whatever bytes the name holds."""
-    return os.fspath(path).replace(os.sep, "/").encode("utf-8", "backslashreplace").decode()
+    """A path as findings name it: with slashes, on one line; control characters and bytes of no UTF-8 are escaped."""
+    return _visible(os.fspath(path).replace(os.sep, "/"))
 
 
 def quote(text: str, limit: int = QUOTE) -> str:
     """In double quotes, control characters made visible, cut in the middle when long."""
     if len(text) > limit:
         text = f"{text[: limit * 2 // 3]} ... {text[-(limit // 3) :]}"
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-    return f'"{text}"'
+    return f'"{_visible(text)}"'
+
+
+def _visible(text: str) -> str:
+    return text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

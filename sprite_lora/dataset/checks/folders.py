@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
-from sprite_lora.art.sprite import UNREADABLE
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import irregular
 from sprite_lora.dataset.checks.finding import Finding, quote, shown
 from sprite_lora.dataset.manifest import unsafe
-from sprite_lora.dataset.regularisation import FORMATS, Regular, read_regularisation
+from sprite_lora.dataset.regularisation import Regular, list_regularisation, read_picture_file
 
 
 @dataclass(frozen=True)
@@ -42,40 +40,38 @@ class ListedFolder(NamedTuple):
 
 def list_folder(path: Path, suffix: str) -> ListedFolder:
     """The regular files `*<suffix>` right in a folder. Hidden files are passed over."""
-    if problem := _unlistable(path):
-        message = f"the folder {quote(str(path))} {problem}"
+    findings: list[Finding] = []
+    stems = []
+    try:
+        inside = path.resolve()
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if unusable := _unusable(entry, suffix, inside):
+                    findings.append(unusable)
+                else:
+                    # Interned, so that a sprite and its caption share one string.
+                    stems.append(sys.intern(entry.name.removesuffix(suffix)))
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle, before Python 3.13
+        reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be listed: {error}"
+        message = f"the folder {quote(str(path))} {reason}"
         return ListedFolder(Folder(path, suffix, frozenset()), [Finding("no-pairs", shown(path), message)])
-    inside = path.resolve()
-    findings, stems = [], []
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if unusable := _unusable(entry, suffix, inside):
-                findings.append(unusable)
-            else:
-                # Interned, so that a sprite and its caption share one string.
-                stems.append(sys.intern(entry.name.removesuffix(suffix)))
     folder = Folder(path, suffix, frozenset(stems))
     return ListedFolder(folder, [*findings, *_same_but_for_case(folder)])
 
 
-def _unlistable(path: Path) -> str | None:
-    if not path.is_dir():
-        return "does not exist"
-    return None if os.access(path, os.R_OK | os.X_OK) else "may not be read"
-
-
 def _unusable(entry: os.DirEntry[str], suffix: str, inside: Path) -> Finding | None:
     """Why no later stage could take a folder's entry; None where it is a file of this kind with a safe name."""
-    path = shown(entry.path)
-    # Of a link that leads in a circle, scandir's own answer would be an exception.
-    target = Path(entry.path) if entry.is_symlink() else entry
-    if not entry.name.endswith(suffix) or not target.is_file():
-        plain = f"not a *{suffix} file" if target.is_file() else "not a regular file"
-        return Finding("ignored-file", path, f"{quote(entry.name)} is {'a folder' if target.is_dir() else plain}")
-    if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
-        return Finding("outside-link", path, f"links to {quote(str(Path(entry.path).readlink()))}")
+    path, file = shown(entry.path), Path(entry.path)
+    # Asked of the entry itself it costs no call of the system; of a link that leads in a circle it would raise.
+    problem = None if not entry.is_symlink() and entry.is_file() else irregular(file)
+    if not entry.name.endswith(suffix):
+        return Finding("ignored-file", path, f"{quote(entry.name)} {problem or f'is not a *{suffix} file'}")
+    if problem:
+        return Finding("unreadable-file", path, f"{quote(entry.name)} {problem}")
+    if entry.is_symlink() and not file.resolve().is_relative_to(inside):
+        return Finding("outside-link", path, f"links to {quote(str(file.readlink()))}")
     if reason := unsafe(entry.name.removesuffix(suffix)):
         return Finding("unsafe-name", path, f"{quote(entry.name)} {reason}")
     return None
@@ -107,7 +103,7 @@ class CheckedRegularisation(NamedTuple):
     """Regularisation pictures, and what is wrong with them."""
 
     pictures: list[Regular] | None
-    """None where the folder is missing or not laid out as kohya has it."""
+    """None where the folder is missing or one of them cannot be used."""
     findings: list[Finding]
 
 
@@ -119,21 +115,27 @@ def check_regularisation(folder: Path, resolution: int, place: str) -> CheckedRe
     if not folder.is_dir():
         message = f"paths.regularisation {folder} does not exist"
         return CheckedRegularisation(None, [Finding("regularisation", place, message)])
+    pictures, found = [], []
+    for path, picture in list_regularisation(folder):
+        if isinstance(picture, SpriteLoraError):
+            found.append(_unusable_picture(path, picture))
+        else:
+            pictures.append(picture)
+            found += _check_picture(path, resolution)
+    broken = any(finding.rule == "regularisation" for finding in found)
+    return CheckedRegularisation(None if broken else pictures, found)
+
+
+def _unusable_picture(path: Path, error: SpriteLoraError) -> Finding:
+    return Finding("regularisation", shown(path), str(error.args[0]).removeprefix(f"{path}: "))
+
+
+def _check_picture(path: Path, resolution: int) -> Iterator[Finding]:
     try:
-        pictures = read_regularisation(folder)
+        width, height = read_picture_file(path).size
     except SpriteLoraError as error:
-        return CheckedRegularisation(None, [Finding("regularisation", place, str(error.args[0]))])
-    found = [_check_picture(picture.path, resolution) for picture in pictures]
-    return CheckedRegularisation(pictures, [finding for finding in found if finding])
-
-
-def _check_picture(path: Path, resolution: int) -> Finding | None:
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-    except (*UNREADABLE, Image.DecompressionBombError) as error:
-        return Finding("regularisation", path.as_posix(), f"cannot be read: {type(error).__name__}")
-    if (width, height) == (resolution, resolution):
-        return None
-    message = f"{width}x{height} pixels; it is resized and cut to {resolution}x{resolution}, as sd-scripts does"
-    return Finding("regularisation-size", path.as_posix(), message)
+        yield _unusable_picture(path, error)
+        return
+    if (width, height) != (resolution, resolution):
+        message = f"{width}x{height} pixels; it is resized and cut to {resolution}x{resolution}, as sd-scripts does"
+        yield Finding("regularisation-size", shown(path), message)

@@ -2,8 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -82,7 +83,7 @@ def check_pairs(
         in_order = (
             (check(tokenizer, chunk) for chunk in chunks)
             if processes == 1
-            else _in_processes(chunks, check, settings.base, processes)
+            else _in_processes(chunks, check, settings.base, processes, sprites)
         )
         for checked in in_order:
             progress.update(len(checked.pairs))
@@ -93,16 +94,56 @@ Check = Callable[[ClipTokenizer | None, list[Files]], CheckedChunk]
 
 
 def _in_processes(
-    chunks: Iterator[list[Files]], check: Check, base: Path | None, processes: int
+    chunks: Iterator[list[Files]], check: Check, base: Path | None, processes: int, sprites: Folder
 ) -> Iterator[CheckedChunk]:
-    with ProcessPoolExecutor(processes, initializer=_start, initargs=(check, base)) as pool:
-        waiting: deque[Future[CheckedChunk]] = deque()
-        for chunk in chunks:
-            waiting.append(pool.submit(_check, chunk))
-            if len(waiting) > AHEAD * processes:
+    """All chunks in order, also where the system ends a process, which takes the whole pool with it."""
+    ahead, start = AHEAD * processes, partial(_pool, processes, check, base)
+    while begun := (yield from _until_broken(chunks, start, ahead)):
+        yield from _one_by_one([files for chunk in begun for files in chunk], partial(_pool, 1, check, base), sprites)
+
+
+def _until_broken(
+    chunks: Iterator[list[Files]], start: Callable[[], ProcessPoolExecutor], ahead: int
+) -> Generator[CheckedChunk, None, list[list[Files]]]:
+    """Chunks in order; returns those that were begun when a process died, none where all are checked."""
+    begun: deque[list[Files]] = deque()
+    waiting: deque[Future[CheckedChunk]] = deque()
+    with start() as pool:
+        try:
+            for chunk in chunks:
+                begun.append(chunk)
+                waiting.append(pool.submit(_check, chunk))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+                    begun.popleft()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+                begun.popleft()
+        except BrokenProcessPool:
+            pass
+    return list(begun)
+
+
+def _one_by_one(
+    pairs: list[Files], start: Callable[[], ProcessPoolExecutor], sprites: Folder
+) -> Iterator[CheckedChunk]:
+    """Pairs in turn, one process at a time: where it dies, the pair is a finding."""
+    left = deque(pairs)
+    while left:
+        with start() as pool:
+            try:
+                while left:
+                    yield pool.submit(_check, [left[0]]).result()
+                    left.popleft()
+            except BrokenProcessPool:
+                stem = left.popleft().stem
+                message = "the system ended the process that read it or its caption (for want of memory?)"
+                finding = Finding("unreadable-file", sprites.shown(stem), message)
+                yield CheckedChunk([Pair(stem, None, None, None, 0, -1)], [finding], Census())
+
+
+def _pool(processes: int, check: Check, base: Path | None) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(processes, initializer=_start, initargs=(check, base))
 
 
 def _cores() -> int:

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from sprite_lora.art.colour import RGB, parse_hex
-from sprite_lora.dataset.caption import BACKGROUND, BACKGROUND_LAST, LINE_END, features, tags, words
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import read_bounded
+from sprite_lora.dataset.caption import BACKGROUND, BACKGROUND_LAST, LINE_END, MAX_BYTES, features, tags, words
 from sprite_lora.dataset.checks.caption_rule import CheckSettings
-from sprite_lora.dataset.checks.captions import HUGE
 from sprite_lora.dataset.checks.codes import (
     HASHED,
     LEAST_BACKGROUND,
@@ -24,7 +25,7 @@ from sprite_lora.dataset.checks.folders import Folder
 from sprite_lora.dataset.checks.sprites import Sprite, check_sprite
 
 LABEL = re.compile(r"^[\w ]+:\s*$")
-LOOSE = re.compile(r"[\s,]+\)")
+LOOSE = re.compile(r"(?<![\s,])[\s,]+\)")
 EMPTY = re.compile(r"\([\s,]*\)")
 
 
@@ -67,11 +68,9 @@ def suggestions(
     repairs = Repairs(settings.trigger, corrections, settings.hex_tolerance)
     for stem in sorted(captions.stems):
         path = captions.file(stem)
-        if path.stat().st_size > HUGE:
-            continue
         try:
-            before = path.read_bytes().decode("utf-8")
-        except UnicodeDecodeError:
+            before = read_bounded(path, MAX_BYTES).decode("utf-8")
+        except (SpriteLoraError, UnicodeDecodeError):
             continue
         sprite = None
         if "#" in before and stem in sprites.stems:

@@ -39,6 +39,12 @@ RULES: dict[str, Rule] = {
         "file that no stage reads",
         "sprites are *.png, captions *.txt, both flat in their folder: rename it or move it away",
     ),
+    "unreadable-file": Rule(
+        "error",
+        "not a file that can be read",
+        "a sprite or caption is a regular file that you may read: move away what is none, or mend its permissions",
+        fixed=True,
+    ),
     "unsafe-name": Rule(
         "error",
         "file name that breaks tools",
@@ -77,6 +83,12 @@ RULES: dict[str, Rule] = {
     "not-utf8": Rule("error", "caption not in UTF-8", "save it as UTF-8", fixed=True),
     "huge-caption": Rule(
         "error", "caption file far too large", "a caption is one line; is it another file under this name?", fixed=True
+    ),
+    "control-character": Rule(
+        "error",
+        "control character in a caption",
+        "take it out: it is no text, the tokenizer may take it for a word, and terminals obey it",
+        fixed=True,
     ),
     # tokens
     "truncated": Rule(

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sprite_lora.art.colour import RGB
-from sprite_lora.art.sprite import Pixels, composite, grid_factor, open_sprite, pack, snap
+from sprite_lora.art.image_file import read_image
+from sprite_lora.art.sprite import Pixels, composite, grid_factor, pack, snap
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.dataset.checks.finding import Finding, shown
 
@@ -60,7 +61,7 @@ def check_sprite(path: Path, art_pixels: int, background: RGB) -> CheckedSprite:
     """Read a sprite of `art_pixels` x `art_pixels` cells; transparent pixels are laid on `background`."""
     file = shown(path)
     try:
-        image = open_sprite(path)
+        image = read_image(path)
     except SpriteLoraError as error:
         message = str(error.args[0]).removeprefix(f"{path}: ")
         return CheckedSprite(None, [Finding("unreadable-image", file, message)])

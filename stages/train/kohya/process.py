@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, BinaryIO
 
-from sprite_lora.core.terminal import plain
+from sprite_lora.core.plain_text import plain
 from stages.train.faults import Interruption
 
 POLL = 0.5

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.core import rng
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.dataset.regularisation import FORMATS
+from sprite_lora.dataset.regularisation import read_picture_file
 from sprite_lora.kohya import steps
 from sprite_lora.kohya.train_params import Train
 from stages.train.native.resize import covered
@@ -136,11 +135,7 @@ def read_picture(path: Path, resolution: int, resize: bool = False) -> torch.Ten
 
     `resize`: one of another size is made as large, `resize.covered`.
     """
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (OSError, ValueError) as error:
-        raise SpriteLoraError(f"{path}: not a readable picture: {error}", "run: dvc repro package") from None
+    pixels = np.asarray(read_picture_file(path).convert("RGB"))
     if resize:
         pixels = covered(pixels, resolution)
     if pixels.shape[:2] != (resolution, resolution):

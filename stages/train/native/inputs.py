@@ -5,11 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from PIL import Image
-
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.dataset.manifest import Manifest
-from sprite_lora.dataset.regularisation import FORMATS, Regular
+from sprite_lora.dataset.regularisation import Regular, read_picture_file
 from sprite_lora.kohya.train_params import Train
 from stages.train.native.batch import BatchPlan, Posterior, encode_file, entries
 from stages.train.native.resize import Sizes, sizes
@@ -59,6 +57,5 @@ def read_pictures(
 
 def sizes_of(path: Path, side: int) -> Sizes | None:
     """`resize.sizes` of a picture of another size; None for one of `side` pixels squared."""
-    with Image.open(path, formats=FORMATS) as image:
-        width, height = image.size
+    width, height = read_picture_file(path).size
     return None if (width, height) == (side, side) else sizes(width, height, side)

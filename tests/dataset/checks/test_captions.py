@@ -1,21 +1,27 @@
 """The rules on a caption's tags and tokens, each with a case that breaks it and one next to it that does not."""
 
+import time
 from dataclasses import replace
 
 import pytest
+from fuzzing import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sprite_lora.dataset.caption import MAX_BYTES, read_caption_file
 from sprite_lora.dataset.checks.caption_rule import Caption
 from sprite_lora.dataset.checks.captions import (
-    HUGE,
     check_caption,
     cut_off,
     lists,
     read_caption,
     smallest_length,
 )
+from sprite_lora.dataset.checks.census import Census
 from sprite_lora.dataset.checks.finding import quote
+from sprite_lora.dataset.checks.repair import Repairs, repaired
+
+JOINED = "family \U0001f468\u200d\U0001f469, na\u00efve \u05d0\u200f"
 
 
 @pytest.mark.parametrize(
@@ -31,8 +37,16 @@ from sprite_lora.dataset.checks.finding import quote
         (b"\xef\xbb\xbfa", "a", ["bom"]),
         (b"caf\xe9", None, ["not-utf8"]),
         (b"\xff\xfea\0b\0", None, ["not-utf8"]),
-        (b"x" * (HUGE + 1), None, ["huge-caption"]),
-        (b"x" * HUGE, "x" * HUGE, []),
+        (b"x" * (MAX_BYTES + 1), None, ["huge-caption"]),
+        (b"a\0b\n", None, ["control-character"]),
+        (b"\x1b[31mred\n", None, ["control-character"]),
+        (b"\xef\xbb\xbfa\x7f", None, ["bom", "control-character"]),
+        ("a\x9b31m".encode(), None, ["control-character"]),
+        ("red \u202etah\u202c".encode(), None, ["control-character"]),
+        (JOINED.encode(), JOINED, []),
+        (b"a,\tb", "a,\tb", []),
+        (b"a\n\0", "a", ["multi-line"]),
+        (b"x" * MAX_BYTES, "x" * MAX_BYTES, []),
     ],
 )
 def test_reading(tmp_path, content, caption, rules):
@@ -98,6 +112,60 @@ def test_lists_are_runs_of_the_tags(parts):
             at += 1
         at += len(run)
     assert at <= len(parts)
+
+
+def until_closed(tags):
+    """Where the run ends that closes the first tag's brackets, tag by tag."""
+    for end in range(1, len(tags) + 1):
+        run = ",".join(tags[:end])
+        if run.count("(") <= run.count(")"):
+            return end
+    return 1
+
+
+@given(st.lists(st.text("()a", max_size=3), max_size=12))
+def test_lists_in_brackets_are_those_found_tag_by_tag(parts):
+    found, at = [], 0
+    while at < len(parts):
+        end = at + until_closed(parts[at:])
+        found += [parts[at:end]] * (end - at > 1)
+        at = end
+    assert lists(parts) == found
+
+
+ENDLESS = ("a (,", "(a)", "a(", "background (", "( ", ", ", "#", "#abcdef (", "(#abcdef)", "a", "é ", ":", "(#", "#a,")
+
+
+@pytest.mark.parametrize("text", ENDLESS)
+def test_the_largest_caption_takes_a_second_at_most(text, clip, settings, green):
+    """Repeated up to the limit, with what makes every rule look."""
+    whole = f"{text * MAX_BYTES}"[: MAX_BYTES - 40] + " #abcdef x background"
+    start = time.process_time()
+    list(check_caption(Caption(whole, settings, green, clip), "a.txt"))
+    Census().add(whole)
+    repaired(whole, green, Repairs(("pixel art",), {}, 0))
+    assert time.process_time() - start < 1
+
+
+ANY = st.text(max_size=300) | st.lists(st.sampled_from(ENDLESS)).map("".join)
+
+
+@examples(200, 100_000)
+@given(st.binary(max_size=300) | ANY.map(str.encode))
+def test_any_caption_gives_findings(tmp_path_factory, settings, clip, green, content):
+    path = tmp_path_factory.getbasetemp() / "any.txt"
+    path.write_bytes(content)
+    text, found = read_caption(path)
+    if text is not None:
+        found += check_caption(Caption(text, settings, green, clip), "a.txt")
+        Census().add(text)
+        repaired(text, green, Repairs(settings.trigger, {}, 0))
+        assert read_caption_file(path) == text
+    else:
+        assert any(case.rule in ("empty-caption", "not-utf8", "control-character") for case in found)
+    for case in found:
+        assert case.message.isprintable()
+        assert len(case.message) < 2000
 
 
 def test_truncated_says_what_is_lost_and_what_would_hold_it(clip, settings):

@@ -4,9 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from PIL import Image
 from places import SHARED
-from small_set import sprite
 
 from sprite_lora.art.colour import parse_hex
 from sprite_lora.dataset.checks.caption_rule import Caption
@@ -15,13 +13,6 @@ from sprite_lora.dataset.checks.codes import CODE_RULES, disagree, has_colour
 from sprite_lora.dataset.checks.sprites import check_sprite
 
 WHITE = (255, 255, 255)
-
-
-@pytest.fixture
-def green(tmp_path):
-    """The sprite of a face on green."""
-    Image.fromarray(sprite((48, 148, 72), 0)).save(tmp_path / "a.png")
-    return check_sprite(tmp_path / "a.png", 24, WHITE).sprite
 
 
 def broken(caption):

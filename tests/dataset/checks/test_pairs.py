@@ -1,5 +1,7 @@
 """Many pairs: the same findings on any number of processes, and hostile files on the way."""
 
+import os
+import signal
 import struct
 import tracemalloc
 import zlib
@@ -12,6 +14,7 @@ from sprite_lora.dataset.checks import pairs
 from sprite_lora.dataset.checks.census import Census
 from sprite_lora.dataset.checks.folders import list_folder
 from sprite_lora.dataset.checks.pairs import check_pairs
+from sprite_lora.dataset.checks.sprites import check_sprite
 
 
 def both(small_set):
@@ -42,6 +45,24 @@ def test_processes_change_nothing(small_set, settings, clip, monkeypatch):
     assert together == alone
     assert [pair.stem for pair in alone[0]] == sorted(pair.stem for pair in alone[0])
     assert {"truncated", "empty-caption", "unreadable-image"} <= {case.rule for case in alone[1]}
+
+
+def test_a_process_that_dies_names_the_pair_and_the_others_are_checked(small_set, settings, clip, monkeypatch):
+    def dies(path, *rest):
+        if path.stem in ("lad_003", "lad_006"):
+            os.kill(os.getpid(), signal.SIGKILL)  # as the system does where memory runs out
+        return check_sprite(path, *rest)
+
+    monkeypatch.setattr(pairs, "check_sprite", dies)  # the pool's processes are forks of this one
+    monkeypatch.setattr(pairs, "FEW", 1)
+    monkeypatch.setattr(pairs, "CHUNK", 2)
+    checked, found, _ = everything(check_pairs(*both(small_set), settings, clip, processes=2))
+    assert [pair.stem for pair in checked] == [f"lad_{number:03}" for number in range(8)]
+    assert [(case.rule, case.file.rpartition("/")[2]) for case in found] == [
+        ("unreadable-file", "lad_003.png"),
+        ("unreadable-file", "lad_006.png"),
+    ]
+    assert sum(pair.digest is not None for pair in checked) == 6
 
 
 def chunk(kind, data):

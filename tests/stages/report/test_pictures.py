@@ -72,5 +72,5 @@ def test_smaller_of_two_formats_is_taken():
 def test_broken_picture_is_named(tmp_path, content):
     path = tmp_path / "broken.png"
     path.write_bytes(content)
-    with pytest.raises(SpriteLoraError, match=r"broken\.png is not a readable picture"):
+    with pytest.raises(SpriteLoraError, match=r"broken\.png: not a readable PNG"):
         inline(path, 24, 192)
