@@ -34,7 +34,7 @@ from stages.train.kohya.process import alone, environment, follow, last_lines
 from stages.train.kohya.tokenizers import write_tokenizers
 from stages.train.log import RunLog, StepLog
 from stages.train.record import checkpoint_names, steps_per_epoch
-from stages.train.state import Progress, State
+from stages.train.state import Progress, State, unharmed
 
 IN_EVERY_PROCESS = False
 """`accelerate launch` starts the processes."""
@@ -73,7 +73,7 @@ def facts(params: Train) -> dict[str, Any]:
 def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State) -> None:
     """Train, unless these inputs were trained already. The checkpoints are in the state folder then."""
     names = checkpoint_names(params, manifest, paths)
-    rows = state.finished(names)
+    rows = unharmed(lambda: state.finished(names), talks=True)
     if rows is not None:
         print(f"trained already: the checkpoints are in {state.folder}")
         StepLog(paths.reports / "train", rows)
