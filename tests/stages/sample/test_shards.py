@@ -1,7 +1,5 @@
 """Which epochs are drawn and how they are dealt out."""
 
-from pathlib import Path
-
 import pytest
 from pydantic import ValidationError
 
