@@ -70,9 +70,13 @@ def read_outs() -> list[Out]:
 
 def read_cache() -> Cache:
     """The cache that DVC uses here. Raises SpriteLoraError where this is no project of DVC."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
+    try:
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+    except ModuleNotFoundError:
+        raise SpriteLoraError(
+            "verify needs dvc, which is not installed", "pip install 'sprite-lora[pipeline]'"
+        ) from None
     try:
         with Repo() as repo:
             return Cache(Path(repo.cache.local.path))
