@@ -33,8 +33,6 @@ for shard in SHARDS:
     rule:
         name:
             f"sample_shard_{shard.number}"
-        input:
-            shard.inputs,
         output:
             shard.pictures,
         log:
@@ -45,6 +43,7 @@ for shard in SHARDS:
             shard=shard.number,
             epochs=shard.epochs_named,
             settings=shard.settings,
+            contents=shard.contents,
             code=code_hash("sample", chosen_code(shard.paths.base)),
         shell:
             "python -m stages.sample --epochs {params.epochs:q} --shard {params.shard:q} 2>&1 | tee {log:q}"

@@ -55,6 +55,7 @@ def _save(folder, **parts):
         part.save_pretrained(folder / name)
     for name in ("tokenizer", "tokenizer_2") if "text_encoder_2" in parts else ("tokenizer",):
         shutil.copytree(TOKENIZER, folder / name)
+    (folder / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
     return folder
 
 

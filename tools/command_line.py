@@ -23,6 +23,7 @@ TOOLS = {
     "audit": "tools.audit.command",
     "drift": "tools.drift.command",
     "code": "tools.code",
+    "verify": "tools.verify.command",
     "convert": "tools.convert",
     "preset": "tools.preset.command",
     "kohya": "tools.kohya.command",

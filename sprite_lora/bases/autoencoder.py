@@ -4,6 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from sprite_lora.bases.weights import require_own_folders, weight_files
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.header import read_header
 from sprite_lora.core.record import base_hash
@@ -40,10 +41,15 @@ def vae_problem(path: Path, original: bool = False) -> str:
     if external is None:
         return ""
     if external.is_dir():
-        folder = _folder(external)
+        folder = vae_folder(external)
         if not (folder / "config.json").is_file():
             return f"paths.vae {path}: a folder without config.json, so no diffusers autoencoder"
-        return "" if list(folder.glob("*.safetensors")) else f"paths.vae {path}: no .safetensors file in the folder"
+        try:
+            require_own_folders(external)
+            weight_files(folder)
+        except SpriteLoraError as error:
+            return f"paths.vae: {error.args[0]}"
+        return ""
     if external.suffix != ".safetensors":
         return f"paths.vae {path}: not a .safetensors file"
     try:
@@ -68,7 +74,7 @@ def load_vae(path: Path, own: Any) -> Any:
     if problem:
         raise SpriteLoraError(problem, HINT)
     try:
-        vae = _from_folder(_folder(path)) if path.is_dir() else _from_file(path, own)
+        vae = _from_folder(vae_folder(path)) if path.is_dir() else _from_file(path, own)
     except (SpriteLoraError, ValueError, RuntimeError) as error:
         reason = str(error.args[0] if error.args else error).split("\n")[0]
         raise SpriteLoraError(f"paths.vae {path}: no whole autoencoder of the base's shape: {reason}", HINT) from None
@@ -82,7 +88,7 @@ def load_vae(path: Path, own: Any) -> Any:
     return vae
 
 
-def _folder(path: Path) -> Path:
+def vae_folder(path: Path) -> Path:
     """The autoencoder's own folder: `path`, or vae/ in it."""
     return path / "vae" if (path / "vae").is_dir() else path
 

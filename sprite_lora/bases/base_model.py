@@ -11,6 +11,7 @@ from sprite_lora.bases.family import Family
 from sprite_lora.bases.parts import Parts
 from sprite_lora.bases.registry import family_of
 from sprite_lora.bases.text import Encoded
+from sprite_lora.bases.weights import require_own_folders
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def load_base(
     `path` is a diffusers folder (unet/, vae/, text_encoder/, tokenizer/, scheduler/) or one .safetensors file in the
     original Stable Diffusion layout. Raises SpriteLoraError for anything else, pickled weights among it.
     """
+    require_own_folders(path)
     family = family_of(path)
     parts = family.load_folder(path, dtype) if path.is_dir() else family.load_file(path, dtype)
     external = external_vae(vae) if vae else None

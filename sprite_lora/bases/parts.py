@@ -1,14 +1,21 @@
 """The parts of a base model, each from its files: safetensors alone, whole or not at all."""
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from sprite_lora.bases.schedule import unknown_schedule
+from sprite_lora.bases.weights import read_object, weight_files
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import write_json
+from sprite_lora.core.header import read_header
 from sprite_lora.dataset.tokens import ClipTokenizer
 
 
@@ -28,24 +35,53 @@ class Parts:
 
 
 def from_folder(kind: Any, path: Path, name: str, dtype: torch.dtype) -> Any:
-    """One part of a diffusers folder, from safetensors; a folder that holds half precision alone is taken too."""
+    """One part of a diffusers folder, from safetensors; a folder that holds half precision alone is taken too.
+
+    The libraries look for much more in a folder: pickles, adapters, lists of files elsewhere. So they get one that
+    holds the weights alone, as links, and of the config what the part's class takes.
+    """
     folder = path / name
-    weights = sorted(file.name for file in folder.glob("*.safetensors"))
-    if not weights:
-        pickles = [file.name for file in folder.glob("*") if file.suffix in (".bin", ".ckpt", ".pt", ".pth")]
-        found = (
-            f"only pickled weights ({', '.join(sorted(pickles))}), which can run any code" if pickles else "no weights"
-        )
-        raise SpriteLoraError(
-            f"{folder}: {found}", "paths.base needs .safetensors: save the model with safe_serialization=True"
-        )
-    variant = "fp16" if all(".fp16." in weight for weight in weights) else None
-    # transformers renamed the argument, diffusers did not.
-    precision = {"dtype": dtype} if name.startswith("text_encoder") else {"torch_dtype": dtype}
+    files = weight_files(folder)
+    weights = [file for file in files if file.suffix == ".safetensors"]
+    for weight in weights:
+        read_header(weight)
+    variant = "fp16" if all(".fp16." in weight.name for weight in weights) else None
+    content = read_object(folder / "config.json")
     where = {"subfolder": name, "variant": variant, "local_files_only": True, "use_safetensors": True}
-    model, report = kind.from_pretrained(path, output_loading_info=True, **where, **precision)
+    with TemporaryDirectory() as temporary, _in_words(folder):
+        view = Path(temporary) / name
+        view.mkdir()
+        for file in files:
+            (view / file.name).symlink_to(file.resolve())
+        if hasattr(kind, "config_class"):
+            # transformers renamed the argument, diffusers did not.
+            own: dict[str, Any] = {"config": kind.config_class(**_taken(kind.config_class, content)), "dtype": dtype}
+        else:
+            write_json(view / "config.json", _taken(kind, content))
+            own = {"torch_dtype": dtype}
+        model, report = kind.from_pretrained(temporary, output_loading_info=True, **where, **own)
     require_whole(name, report["missing_keys"])
     return model
+
+
+@contextmanager
+def _in_words(folder: Path) -> Iterator[None]:
+    """Raise SpriteLoraError for what the libraries raise where config and weights do not fit each other."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, OSError) as error:
+        if "can't allocate memory" in str(error):
+            raise
+        reason = " ".join(str(error).split())[:300]
+        raise SpriteLoraError(f"{folder}: its config.json and its weights make no model: {reason}") from None
+
+
+def _taken(kind: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """What of a config the class names as its arguments: the rest can name other code, or files elsewhere."""
+    names = inspect.signature(kind.__init__).parameters
+    return {key: value for key, value in config.items() if key in names and key not in ("self", "kwargs")}
 
 
 def scheduler_config(folder: Path) -> dict[str, Any]:

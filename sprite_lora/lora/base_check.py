@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sprite_lora.bases.registry import family_of
+from sprite_lora.bases.weights import PICKLES, require_own_folders, weight_files
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.dataset.checks.finding import Finding
 from sprite_lora.dataset.tokens import ClipTokenizer, load_tokenizer
 from sprite_lora.lora.base_configs import Configs, read_configs
-from sprite_lora.lora.size import PICKLES, lora_targets
+from sprite_lora.lora.size import lora_targets
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 """Folders of a diffusers model."""
@@ -30,6 +31,9 @@ def check_base(base: Path, place: str) -> CheckedBase:
     problem = _problem(base)
     if not problem:
         try:
+            if base.is_dir():
+                require_own_folders(base)
+                weight_files(base / "vae")
             lora_targets(base)
             configs = read_configs(base, family_of(base))
             return CheckedBase(_tokenizer(base, configs), [], configs)

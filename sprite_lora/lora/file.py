@@ -11,10 +11,12 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import replacing, write_bytes
 from sprite_lora.core.header import read_header
 from sprite_lora.core.precision import stored_as
 from sprite_lora.core.record import METADATA_KEY
+from sprite_lora.core.sums import difference, read_sums
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +40,22 @@ def model_hash(path: Path) -> str:
         while block := file.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def sound_hash(path: Path) -> str:
+    """`model_hash` of a file that is what was written.
+
+    It is compared with SHA256SUMS beside it, where that lists it, and with the `sshs_model_hash` that the file states;
+    files of other tools may have neither. Raises SpriteLoraError where one of them differs.
+    """
+    sums = read_sums(path.parent)
+    wrong = difference(path.parent, path.name, sums) if path.name in sums else None
+    computed, stated = model_hash(path), read_header(path).metadata.get("sshs_model_hash")
+    if not wrong and stated not in (None, computed):
+        wrong = f"{path} is damaged: its tensors do not hash to the sshs_model_hash that it states"
+    if wrong:
+        raise SpriteLoraError(wrong, "what else is, and how to get it back: sprite-lora verify")
+    return computed
 
 
 def legacy_hash(content: bytes) -> str:

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 from sprite_lora.bases.registry import families
+from sprite_lora.bases.weights import weight_files
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.header import read_header
 from sprite_lora.core.precision import precision
 
 Part = Literal["unet", "unet_conv", "text_encoder"]
-
-PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 
 _TEXT = re.compile(r"encoder\.layers\.\d+\.(self_attn\.(q|k|v|out)_proj|mlp\.fc[12])\.weight$")
 _OPEN_CLIP = re.compile(
@@ -90,11 +89,7 @@ def lora_bytes(parameters: int, modules: int, save_precision: str | None) -> int
 
 def weight_shapes(folder: Path) -> dict[str, list[int]]:
     """Shape of each tensor in a part's folder, by name. Raises SpriteLoraError for unsound files, and where is none."""
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        pickles = sorted(path.name for path in folder.glob("*") if path.suffix in PICKLES)
-        found = f"only pickled weights ({', '.join(pickles)}), which can run any code" if pickles else "no weights"
-        raise SpriteLoraError(f"{folder}: {found}", "paths.base needs .safetensors")
+    files = [path for path in weight_files(folder) if path.suffix == ".safetensors"]
     return {name: tensor["shape"] for file in files for name, tensor in read_header(file).tensors.items()}
 
 

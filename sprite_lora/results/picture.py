@@ -1,5 +1,6 @@
 """A picture with what made it: a PNG whose text holds our record and the line that web UIs read."""
 
+import hashlib
 import io
 import json
 import re
@@ -10,7 +11,7 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from sprite_lora.art.image_file import read_texts
+from sprite_lora.art.image_file import read_image, read_texts
 from sprite_lora.bases.samplers import SAMPLERS
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import canonical_json, write_bytes
@@ -106,13 +107,32 @@ def parse_web_ui(text: str) -> WebUI:
 
 
 def picture_bytes(image: Image.Image, record: dict[str, Any], web_ui: str) -> bytes:
-    """A PNG file of `image`; the same bytes for the same pixels, record and text (one Pillow version)."""
+    """A PNG file of `image`; the same bytes for the same pixels, record and text (one Pillow version).
+
+    The record gets the key `pixels`, by which `require_own_pixels` tells whether they are still these.
+    """
     text = PngInfo()
     text.add_text(PARAMETERS, web_ui)
-    text.add_text(METADATA_KEY, canonical_json(record))
+    text.add_text(METADATA_KEY, canonical_json(record | {"pixels": pixels_hash(image)}))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", pnginfo=text, compress_level=6)
     return buffer.getvalue()
+
+
+def pixels_hash(image: Image.Image) -> str:
+    """SHA-256 of width, height and all pixels as RGBA, row by row; in hex."""
+    size = f"{image.width}x{image.height} ".encode()
+    return hashlib.sha256(size + image.convert("RGBA").tobytes()).hexdigest()
+
+
+def require_own_pixels(path: Path) -> None:
+    """Raise SpriteLoraError where a picture's pixels are not those of its record; one without a record passes."""
+    record = read_record(path)
+    if record is not None and record.get("pixels") != pixels_hash(read_image(path)):
+        raise SpriteLoraError(
+            f"{path} is damaged: its pixels are not those of its record",
+            "what else is, and how to get it back: sprite-lora verify",
+        )
 
 
 def write_picture(path: Path, image: Image.Image, record: dict[str, Any], web_ui: str) -> None:

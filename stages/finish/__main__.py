@@ -18,7 +18,7 @@ from sprite_lora.core.params import Paths, load
 from sprite_lora.dataset.manifest import Manifest, read_manifest
 from sprite_lora.lora.epochs import epoch_folder
 from sprite_lora.results.finished import FinishedColours, SpriteColours
-from sprite_lora.results.picture import PARAMETERS, read_record, write_picture
+from sprite_lora.results.picture import PARAMETERS, read_record, require_own_pixels, write_picture
 from sprite_lora.results.selection import Selection
 
 
@@ -37,6 +37,7 @@ def main() -> None:
 
 def write_sprite(path: Path, finished: Path, manifest: Manifest, finish: Finish) -> SpriteColours:
     """Write one picture's sprite and enlargements, each with the picture's record; return its colours."""
+    require_own_pixels(path)
     pixels = composite(read_image(path), parse_hex(manifest.background))
     sprite = sprite_of(pixels, manifest.art_pixels, finish.merge)
     record, web_ui = read_record(path) or {}, read_texts(path).get(PARAMETERS, "")

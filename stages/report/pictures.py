@@ -11,6 +11,7 @@ from PIL import Image
 
 from sprite_lora.art.image_file import read_image
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.results.picture import require_own_pixels
 
 MOST_BYTES = 32 * 1024
 """A picture that is larger without loss is stored with a loss, so that 66 of them stay below 3 MB as base64."""
@@ -40,6 +41,7 @@ def inline(path: Path, art_pixels: int, at_most: int) -> Inline:
     if not path.exists():
         raise SpriteLoraError(f"{path} is missing", "dvc repro draws what is missing")
     picture = read_image(path)
+    require_own_pixels(path)
     if is_on_grid(picture, art_pixels):
         small, shrunk = picture.resize((art_pixels, art_pixels), Image.Resampling.NEAREST), "exact"
     elif picture.width > at_most:

@@ -23,7 +23,7 @@ from sprite_lora.bases.autoencoder import vae_hash
 from sprite_lora.bases.base_model import load_base
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core import machine
-from sprite_lora.core.errors import run_stage
+from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.params import Paths, load
 from sprite_lora.core.precision import torch_dtype
 from sprite_lora.core.record import base_hash
@@ -31,7 +31,7 @@ from sprite_lora.core.starter import require_starter
 from sprite_lora.dataset.manifest import read_manifest
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.epochs import Epoch, epoch_folder
-from sprite_lora.lora.file import model_hash, read_record
+from sprite_lora.lora.file import read_record, sound_hash
 from stages.sample.drawing_lock import drawing
 from stages.sample.epoch import Checkpoint, Setup, draw_epoch, require_short_prompts, require_still_there
 from stages.sample.shards import chosen_epochs, require_checkpoints, run_checkpoints
@@ -45,15 +45,16 @@ def main() -> None:
     epochs = chosen_epochs(files, arguments.epochs)
     require_checkpoints(files, epochs)
     resolution = read_manifest(paths.dataset).resolution
+    checkpoints = [checkpoint(epoch, files.get(epoch)) for epoch in epochs]
     with drawing(paths.state, epochs):
         setup = set_up(paths, sample, train, resolution, arguments.shard)
         at_once = 1 if setup.base.unet.device.type == "cuda" else machine.cores()
         drawn: list[Path] = []
-        for epoch in epochs:
+        for one in checkpoints:
             require_still_there(drawn)
             started = time.monotonic()
-            folder = epoch_folder(paths.samples, epoch)
-            drawn += draw_epoch(setup, checkpoint(epoch, files.get(epoch)), folder, at_once)
+            folder = epoch_folder(paths.samples, one.epoch)
+            drawn += draw_epoch(setup, one, folder, at_once)
             print(f"{folder}: {len(sample.prompts)} pictures in {time.monotonic() - started:.1f} s", flush=True)
 
 
@@ -97,11 +98,14 @@ def set_up(paths: Paths, sample: Sample, train: Train, resolution: int, shard: i
 
 
 def checkpoint(epoch: Epoch, path: Path | None) -> Checkpoint:
-    """What is drawn with: a LoRA file, or nothing for epoch 0."""
+    """What is drawn with: a LoRA file, or nothing for epoch 0. Raises SpriteLoraError where it is damaged."""
     if path is None:
         return Checkpoint(epoch)
+    found = sound_hash(path)
     record = read_record(path) or {}
-    return Checkpoint(epoch, path, model_hash(path), record.get("fingerprint"))
+    if record.get("epoch", epoch) != epoch:
+        raise SpriteLoraError(f"{path} is the checkpoint of epoch {record['epoch']}, not {epoch}", "dvc repro -f train")
+    return Checkpoint(epoch, path, found, record.get("fingerprint"))
 
 
 if __name__ == "__main__":

@@ -3,16 +3,19 @@
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from sprite_lora.bases.autoencoder import external_vae
+from sprite_lora.bases.autoencoder import vae_hash
+from sprite_lora.bases.registry import family_of
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import sha256
 from sprite_lora.core.params import Paths, load
-from sprite_lora.core.record import NO_WEIGHTS
-from sprite_lora.dataset.manifest import MANIFEST, read_manifest
+from sprite_lora.core.record import base_hash
+from sprite_lora.dataset.manifest import read_manifest
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import checkpoint_files, counts_steps
 from sprite_lora.lora.epochs import Epoch, epoch_folder
@@ -55,19 +58,30 @@ class Shard:
         """The params that its pictures depend on: Snakemake draws again when they change."""
         return self.sample.model_dump() | self.train.model_dump(include=set(TRAIN_KEYS))
 
-    def inputs(self, _wildcards: object) -> list[str]:
-        """The files that its pictures depend on; ends Snakemake with one message where a checkpoint is missing.
+    def contents(self, _wildcards: object) -> dict[str, str | int | None]:
+        """Hashes of the files that its pictures depend on, and the resolution: Snakemake draws again when they change.
 
+        As params and not as input: of its inputs Snakemake compares dates, which mean nothing here, and fails after
+        all is drawn where one lies in the future. Ends Snakemake with one message where a file is missing.
         SystemExit, because Snakemake would print a traceback around any other error.
         """
         try:
-            vae = external_vae(self.paths.vae)
-            models = [*weight_files(self.paths.base), *(weight_files(vae) if vae else [])]
-            needed = [*require_checkpoints(self.files, self.epochs), *models]
-            read_manifest(self.paths.dataset)
+            needed = require_checkpoints(self.files, self.epochs)
+            return {
+                "base": hash_of(self.paths.base),
+                "vae": vae_hash(self.paths.vae),
+                "resolution": read_manifest(self.paths.dataset).resolution,
+                **{path.as_posix(): sha256(path) for path in needed},
+            }
         except SpriteLoraError as error:
             sys.exit(f"error: {error}")
-        return [str(path) for path in [*needed, self.paths.dataset / MANIFEST]]
+
+
+@cache
+def hash_of(base: Path) -> str:
+    """`base_hash`, once for all shards. Raises SpriteLoraError where there is no base model."""
+    family_of(base)
+    return base_hash(base)
 
 
 def planned(config: Mapping[str, Any]) -> list[Shard]:
@@ -141,15 +155,3 @@ def require_checkpoints(files: Mapping[Epoch, Path], epochs: Iterable[Epoch]) ->
         more = f", nor do {len(absent) - 1} others" if len(absent) > 1 else ""
         raise SpriteLoraError(f"checkpoint {absent[0]} does not exist{more}", "uv run dvc repro train")
     return needed
-
-
-def weight_files(base: Path) -> list[Path]:
-    """What drawing with a base model depends on: its file, or its folder's files that `record.base_hash` counts."""
-    if base.is_file():
-        return [base]
-    files = sorted(path for path in base.rglob("*") if path.is_file() and not path.name.endswith(NO_WEIGHTS))
-    if not files:
-        raise SpriteLoraError(
-            f"{base}: paths.base does not exist", "paths.base: a diffusers folder or one .safetensors file"
-        )
-    return files

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.lora.epochs import Epoch, epoch_folder
-from sprite_lora.results.picture import read_record
+from sprite_lora.results.picture import read_record, require_own_pixels
 from sprite_lora.results.records import PictureRecord
 
 REDRAW = "draw them again: dvc repro -f sample"
@@ -55,6 +55,7 @@ def _read(path: Path) -> Drawn:
     content = read_record(path)
     if content is None:
         raise SpriteLoraError(f"{path} carries no record of what drew it", REDRAW)
+    require_own_pixels(path)
     record = PictureRecord.of(content, str(path), REDRAW)
     return Drawn(path, record.epoch, record.prompt, record.checkpoint or "", record.finite)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.header import read_header
 from sprite_lora.lora.epochs import Epoch
-from sprite_lora.lora.file import model_hash, read_record
+from sprite_lora.lora.file import read_record, sound_hash
 from sprite_lora.results.records import TrainingRecord
 
 
@@ -31,10 +31,10 @@ def find_checkpoint(folder: Path, drawn_by: str, epoch: Epoch) -> Checkpoint:
     """The file in `folder` whose tensors have the hash (`sshs_model_hash`) that the pictures of `epoch` name.
 
     Where several hold the same weights (a learning rate of 0), the one whose record names this epoch. Raises
-    SpriteLoraError where none does: the pictures were drawn by another run.
+    SpriteLoraError where none does, the pictures being of another run, and where a file is damaged.
     """
     headers = {path: read_header(path).metadata for path in sorted(folder.glob("*.safetensors"))}
-    equal = [path for path in headers if model_hash(path) == drawn_by]
+    equal = [path for path in headers if sound_hash(path) == drawn_by]
     if not equal:
         raise SpriteLoraError(
             f"no checkpoint in {folder} drew the pictures of epoch {epoch} (sshs_model_hash {drawn_by[:12]}...)",

@@ -8,24 +8,33 @@ state/train/<fingerprint>/resume.pt   weights, optimizer and counters after the 
                                       it where a longer one can go on from it
 state/train/<fingerprint>/sd-scripts/ the same of the backend kohya, as sd-scripts writes it
 state/train/<fingerprint>/steps.json  loss and rates per step, there when the run is finished
+state/train/<fingerprint>/SHA256SUMS  of each checkpoint and of steps.json, as they were written
+
+Nothing of it is used unseen: resume.pt is a zip archive with a CRC-32 of each of its parts, and names its fingerprint;
+record.json hashes to its folder's name; all else is compared with SHA256SUMS. What is damaged is said and made anew.
 """
 
 import json
 import os
-import pickle
 import shutil
 import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from filelock import FileLock, Timeout
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.files import replacing, write_json
+from sprite_lora.core.files import replacing, sha256, write_json
+from sprite_lora.core.record import fingerprint
+from sprite_lora.core.sums import difference, read_sums, write_sums
+from sprite_lora.lora.file import read_record
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -68,45 +77,95 @@ class State:
         return self.resume.exists() or any(self.of_sd_scripts.glob("output/*-state"))
 
     def begin(self, record: dict[str, Any]) -> None:
-        """Make the folder; drop what a killed process left of a half-written file."""
+        """Make the folder; drop what a killed process left of a half-written file, and the mark of a finished run."""
         self.epochs.mkdir(parents=True, exist_ok=True)
-        for leftover in (*self.folder.glob(".*.tmp"), *self.epochs.glob(".*.tmp")):
-            leftover.unlink()
+        for leftover in (*self.folder.glob(".*.tmp"), *self.epochs.glob(".*.tmp"), self.steps):
+            leftover.unlink(missing_ok=True)
         write_json(self.folder / "record.json", record)
+
+    def record(self) -> dict[str, Any]:
+        """What the inputs are. Raises SpriteLoraError where the file is not what was written."""
+        path = self.folder / "record.json"
+        try:
+            record: dict[str, Any] = json.loads(path.read_bytes())
+            whole = fingerprint(record) == record["fingerprint"] == self.folder.name
+        except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+            raise SpriteLoraError(f"{path} is damaged: {error}") from None
+        if not whole:
+            raise SpriteLoraError(f"{path} is damaged: it does not hash to its folder's name")
+        return record
 
     def save(self, progress: Progress, parts: dict[str, Any]) -> None:
         """Replace the state, whole or not at all. `parts`: state dicts of network, optimizer, gradient scaler."""
+        content = {"fingerprint": self.folder.name, "progress": vars(progress), **parts}
         with replacing(self.resume) as temporary:
-            torch.save({"progress": vars(progress), **parts}, temporary)
+            torch.save(content, temporary)
 
     def load(self) -> tuple[Progress, dict[str, Any]] | None:
-        """The last saved state; None where there is none. Raises SpriteLoraError where it cannot be read."""
+        """The last saved state; None where there is none. Raises SpriteLoraError where it is not what was saved."""
         if not self.resume.exists():
             return None
         try:
-            parts = torch.load(self.resume, map_location="cpu", weights_only=True)
-            return Progress(**parts.pop("progress")), parts
-        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-            raise SpriteLoraError(
-                f"{self.resume}: the state to resume from is damaged: {error}",
-                f"begin anew: rm {self.resume}",
-            ) from None
+            with zipfile.ZipFile(self.resume) as archive:
+                broken = archive.testzip()
+            if broken is None:
+                parts = torch.load(self.resume, map_location="cpu", weights_only=True)
+                of, progress = parts.pop("fingerprint"), Progress(**parts.pop("progress"))
+        except Exception as error:  # of damaged bytes zipfile, its decoders, the unpickler and torch raise any kind
+            raise SpriteLoraError(f"{self.resume} is damaged: {error}") from None
+        if broken is not None:
+            raise SpriteLoraError(f"{self.resume} is damaged: the checksum of {broken} is wrong")
+        if of != self.folder.name:
+            raise SpriteLoraError(f"{self.resume} is of another run, {of}")
+        return progress, parts
+
+    def keep(self, path: Path) -> None:
+        """Note the hash of a file that was written: from now on it counts as there."""
+        sums = self._sums() | {path.relative_to(self.folder).as_posix(): sha256(path)}
+        write_sums(self.folder, sums)
+
+    def lacking(self, names: list[str]) -> list[str]:
+        """Of these checkpoints, by file name: why one is not there as it was written, in words."""
+        sums = self._sums()
+        return [words for name in names if (words := difference(self.folder, f"epochs/{name}", sums))]
+
+    def _sums(self) -> dict[str, str]:
+        """As listed; a list that cannot be read is as good as none."""
+        try:
+            return read_sums(self.folder)
+        except SpriteLoraError:
+            return {}
 
     def finish(self, progress: Progress, keep: bool) -> None:
         """Mark the run as finished. `keep` its last state, which a longer run may go on from."""
         write_json(self.steps, progress.rows)
+        self.keep(self.steps)
         if not keep:
             self.resume.unlink(missing_ok=True)
 
     def finished(self, names: list[str]) -> list[dict[str, float]] | None:
-        """The rows of a finished run whose checkpoints, by file name, are all there; else None."""
-        if not self.steps.exists() or not all((self.epochs / name).is_file() for name in names):
+        """The rows of a finished run with these checkpoints, by file name; None where the run was not finished.
+
+        Raises SpriteLoraError where one of its files is not what was written.
+        """
+        if not self.steps.exists():
             return None
+        wrong = [*self.lacking(names), difference(self.folder, self.steps.name, self._sums())]
+        if first := next(filter(None, wrong), None):
+            raise SpriteLoraError(first)
+        for name in names:
+            of = (read_record(self.epochs / name) or {}).get("fingerprint")
+            if of != self.folder.name:
+                raise SpriteLoraError(f"{self.epochs / name} is of another run, {of}")
         rows: list[dict[str, float]] = json.loads(self.steps.read_text(encoding="utf-8"))
         return rows
 
     def publish(self, names: list[str], out: Path) -> None:
-        """Copy the checkpoints to the stage's output, each whole or not at all, and leave nothing else there."""
+        """Copy the checkpoints and their hashes to the stage's output, each whole or not at all, and nothing else.
+
+        Raises SpriteLoraError where a copy is not what was written to the state folder.
+        """
+        sums = self._sums()
         out.mkdir(parents=True, exist_ok=True)
         for path in out.iterdir():
             if path.name not in names:
@@ -114,6 +173,22 @@ class State:
         for name in names:
             with replacing(out / name) as temporary:
                 shutil.copyfile(self.epochs / name, temporary)
+                if sha256(temporary) != sums[f"epochs/{name}"]:
+                    raise SpriteLoraError(
+                        f"{self.epochs / name} was damaged after it was written, or its copy was",
+                        "again: dvc repro makes anew what is damaged",
+                    )
+        write_sums(out, {name: sums[f"epochs/{name}"] for name in names})
+
+
+def unharmed(read: Callable[[], T | None], talks: bool) -> T | None:
+    """What `read` finds in the state folder; None where that is damaged, which the process that `talks` says."""
+    try:
+        return read()
+    except SpriteLoraError as error:
+        if talks:
+            print(f"not used: {error}", flush=True)
+        return None
 
 
 @contextmanager
@@ -140,11 +215,12 @@ def only_trainer(folder: Path, fingerprint: str) -> Iterator[None]:
 
 def _who(holder: Path, fingerprint: str) -> str:
     try:
-        other = json.loads(holder.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+        other = json.loads(holder.read_bytes())
+        pid, of = int(other["pid"]), other["fingerprint"]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return "another trainer runs in this project"
-    same = "the same inputs; its epochs will be used" if other["fingerprint"] == fingerprint else "other inputs"
-    return f"another trainer runs, process {other['pid']}, for {same}; `kill {other['pid']}` makes it save and stop"
+    same = "the same inputs; its epochs will be used" if of == fingerprint else "other inputs"
+    return f"another trainer runs, process {pid}, for {same}; `kill {pid}` makes it save and stop"
 
 
 def states(folder: Path) -> list[Path]:
@@ -160,14 +236,21 @@ def listed(folder: Path) -> str:
     """One line per run, oldest first: fingerprint, age, name, epochs, what can be resumed, megabytes."""
     lines = [f"{'fingerprint':14}{'changed':12}{'name':20}{'epochs':>8}  {'state':10}{'MB':>7}"]
     for run in states(folder):
-        params = json.loads((run / "record.json").read_text(encoding="utf-8"))["params"]
         state = State(run)
+        name = _named(state)
         done = len(list(state.epochs.glob("*.safetensors")))
         kind = "finished" if state.steps.exists() else "resumable" if state.resumable else "begun"
         changed = time.strftime("%Y-%m-%d", time.localtime(run.stat().st_mtime))
         size = sum(path.stat().st_size for path in run.rglob("*") if path.is_file()) // MEGABYTE
-        lines.append(f"{run.name[:12]:14}{changed:12}{params['output_name']:20}{done:>8}  {kind:10}{size:>7}")
+        lines.append(f"{run.name[:12]:14}{changed:12}{name:20}{done:>8}  {kind:10}{size:>7}")
     return "\n".join(lines) if len(lines) > 1 else f"{folder}: no training left a state"
+
+
+def _named(state: State) -> str:
+    try:
+        return str(state.record()["params"]["output_name"])
+    except SpriteLoraError:
+        return "record damaged"
 
 
 def prune(folder: Path, keep: str) -> str:

@@ -171,7 +171,7 @@ def lora(path, other):
     [
         (missing, "does not exist"),
         (no_config, "without config.json"),
-        (pickled, "no .safetensors file in the folder"),
+        (pickled, "only pickled weights"),
         (checkpoint, "not a .safetensors file"),
         (no_file, "x.safetensors"),
         (lora, "it holds no autoencoder"),

@@ -68,6 +68,12 @@ BROKEN = {
     "not UTF-8": (b'{"\xff": 1}', b"", None),
     "half a character": (b'{"__metadata__": {"a": "\\ud800"}}', b"", None),
     "duplicate tensors": (b'{"a": %s, "a": %s}' % ((json.dumps(one()).encode(),) * 2), bytes(8), None),
+    "duplicate tensors, one without offsets": (
+        b'{"a": {"dtype": 1}, "a": %s}' % json.dumps(one()).encode(),
+        bytes(8),
+        None,
+    ),
+    "duplicate dtype": (b'{"a": {"dtype": 1, %s}' % json.dumps(one()).encode()[1:], bytes(8), None),
     "duplicate metadata keys": (b'{"__metadata__": {"a": "1", "a": "2"}}', b"", None),
     "metadata twice": (b'{"__metadata__":{"a": "1"},"__metadata__":{"a": "2"}}', b"", None),
     "metadata not text": (b'{"__metadata__": {"a": 1}}', b"", None),

@@ -57,7 +57,9 @@ class Project:
         return Project(target)
 
     def tensors(self) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in sorted((self.root / "outputs/checkpoints").iterdir())}
+        return {
+            path.name: path.read_bytes() for path in sorted((self.root / "outputs/checkpoints").glob("*.safetensors"))
+        }
 
     def pictures(self) -> dict[str, bytes]:
         samples = self.root / "outputs/samples"

@@ -46,7 +46,7 @@ def test_from_a_picture_to_its_checkpoint_params_and_captions(short_run):
     drawn = json.loads(Image.open(picture).text["sprite_lora"])
 
     checkpoints = {}
-    for path in (root / "outputs/checkpoints").iterdir():
+    for path in (root / "outputs/checkpoints").glob("*.safetensors"):
         with safe_open(path, "np") as file:
             checkpoints[file.metadata()["sshs_model_hash"]] = file.metadata()
     made = json.loads(checkpoints[drawn["checkpoint"]]["sprite_lora"])

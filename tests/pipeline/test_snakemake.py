@@ -21,9 +21,13 @@ from sprite_lora.bases.base_model import load_base
 from sprite_lora.lora.file import write_lora
 from sprite_lora.lora.network import LoRANetwork, ranks_for
 from sprite_lora.results.picture import read_record
+from stages.sample.shards import planned
 
 PATIENCE = 240
 """Seconds after which a test that waits for an event gives up."""
+
+IN_2035 = 2_051_222_400
+"""Seconds since 1970."""
 
 SAMPLE = ("snakemake", "--cores", "1", "sample_epoch")
 MANIFEST = {
@@ -144,7 +148,7 @@ def test_shards_draw_every_epoch_once_and_again_only_when_something_changes(draw
     assert "sample_shard_0" not in listed
 
 
-def test_snakemake_reads_and_writes_what_dvc_says(drawable, pretender):
+def test_snakemake_reads_and_writes_what_dvc_says(drawable, pretender, monkeypatch):
     """Every input lies under a dep of DVC's stage, every output under its out."""
     params = yaml.safe_load((drawable.root / "params.yaml").read_text())
     stage = yaml.safe_load((drawable.root / "dvc.yaml").read_text())["stages"]["sample"]
@@ -159,11 +163,29 @@ def test_snakemake_reads_and_writes_what_dvc_says(drawable, pretender):
     drawable.run(*SAMPLE, **pretender)
     rows = list(csv.DictReader(drawable.run(*SAMPLE, "--detailed-summary").stdout.splitlines(), delimiter="\t"))
     written = {row["output_file"] for row in rows}
-    read = {path for row in rows for path in row["input-file(s)"].split(",")}
+    monkeypatch.chdir(drawable.root)
+    (shard,) = planned({})
+    read = {params["paths"][name] for name in ("base", "vae")} | {"outputs/dataset/manifest.json"}
+    checkpoints = {name for name in shard.contents(None) if name.endswith(".safetensors")}
     assert len(written) == 6
-    assert {Path(path).name for path in read} >= {"punk.safetensors", "manifest.json", "model_index.json"}
-    assert all(any(path == dep or path.startswith(f"{dep}/") for dep in deps) for path in read)
+    assert len(checkpoints) == 2
+    assert all(any(path == dep or path.startswith(f"{dep}/") for dep in deps) for path in read | checkpoints)
     assert all(any(path.startswith(f"{out}/") for out in outs) for path in written)
+
+
+def test_dates_mean_nothing(drawable, pretender):
+    """Of a base, a checkpoint or a manifest from a machine with another clock, or from an archive."""
+    for name in ("models/nano", "outputs", "params.yaml", "Snakefile"):
+        for path in [drawable.root / name, *(drawable.root / name).rglob("*")]:
+            os.utime(path, (IN_2035, IN_2035))
+    assert "called -m stages.sample" in drawable.run(*SAMPLE, **pretender).stdout
+    assert len(drawable.pictures()) == 6
+    again = (*SAMPLE, "--dry-run")
+    assert "Nothing to be done" in drawable.run(*again).stdout
+    checkpoint = drawable.root / "outputs/checkpoints/punk.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1] + b"x")
+    os.utime(checkpoint, (0, 0))
+    assert "params have changed" in drawable.run(*again).stdout, "what it holds counts, of whatever date"
 
 
 def test_failing_stage_is_heard_on_the_terminal(drawable, pretender):

@@ -19,8 +19,10 @@ from sprite_lora.results.picture import (
     SETTING,
     parse_web_ui,
     picture_bytes,
+    pixels_hash,
     read_record,
     read_web_ui,
+    require_own_pixels,
     web_ui_text,
     write_picture,
 )
@@ -117,7 +119,7 @@ def test_what_is_written_is_read_back(prompt, negative, model, lora):
 def test_record_and_pixels_come_back(tmp_path):
     path = tmp_path / "deep" / "x.png"
     write_picture(path, PIXELS, RECORD, web_ui_text(**LINE))
-    assert read_record(path) == RECORD
+    assert read_record(path) == {**RECORD, "pixels": pixels_hash(PIXELS)}
     assert read_web_ui(path).settings["Steps"] == "30"
     assert np.array_equal(np.asarray(Image.open(path)), np.asarray(PIXELS))
     assert [file.name for file in path.parent.iterdir()] == ["x.png"]
@@ -127,6 +129,40 @@ def test_same_content_same_bytes():
     turned = dict(reversed(RECORD.items()))
     assert picture_bytes(PIXELS, RECORD, "a") == picture_bytes(PIXELS.copy(), turned, "a")
     assert picture_bytes(PIXELS, RECORD, "a") != picture_bytes(PIXELS, {**RECORD, "epoch": 4}, "a")
+
+
+def test_a_picture_with_the_record_of_another_is_refused(tmp_path):
+    """Each is a whole PNG: an editor that keeps the text, or a file that was put together."""
+    path = tmp_path / "x.png"
+    write_picture(path, PIXELS, RECORD, "a")
+    require_own_pixels(path)
+    text = PngInfo()
+    text.add_text("sprite_lora", Image.open(path).text["sprite_lora"])
+    other = PIXELS.copy()
+    other.putpixel((0, 0), (1, 2, 3))
+    other.save(path, pnginfo=text)
+    with pytest.raises(SpriteLoraError, match=r"x\.png is damaged: its pixels are not those of its record"):
+        require_own_pixels(path)
+    PIXELS.save(path)
+    require_own_pixels(path)
+
+
+@given(data=st.data())
+@examples(100, 20_000)
+def test_no_bit_of_a_picture_flips_unseen(tmp_path, data):
+    """It is refused, or record and pixels are as they were."""
+    path, content = tmp_path / "x.png", bytearray(picture_bytes(PIXELS, RECORD, "a"))
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    try:
+        require_own_pixels(path)
+        record = read_record(path)
+    except SpriteLoraError:
+        return
+    with Image.open(path) as image:
+        assert np.array_equal(np.asarray(image), np.asarray(PIXELS))
+    assert record == {**RECORD, "pixels": pixels_hash(PIXELS)}
 
 
 def test_picture_of_another_tool(tmp_path):

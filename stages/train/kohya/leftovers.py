@@ -1,7 +1,8 @@
 """What sd-scripts leaves in the state folder: checkpoints without our record, its own states, event files.
 
 state/train/<fingerprint>/sd-scripts/lock        held by the one sd-scripts that runs, whatever became of its stage
-state/train/<fingerprint>/sd-scripts/output/     checkpoints as they are written, `<name>-000001-state/`
+state/train/<fingerprint>/sd-scripts/output/     checkpoints as they are written, `<name>-000001-state/`, and SHA256SUMS
+                                                 of the states' files, taken when nothing writes them any more
 state/train/<fingerprint>/sd-scripts/events/     a folder per attempt, named by its number and the epochs done before
 state/train/<fingerprint>/sd-scripts/tokenizers/
 """
@@ -9,15 +10,18 @@ state/train/<fingerprint>/sd-scripts/tokenizers/
 import shutil
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sprite_lora.core.files import canonical_json
-from sprite_lora.core.header import HeaderError, read_header
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import canonical_json, sha256
+from sprite_lora.core.header import read_header
+from sprite_lora.core.sums import difference, read_sums, write_sums
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import checkpoint_files, counts_steps
 from sprite_lora.lora.epochs import Epoch
-from sprite_lora.lora.file import write_with_record
+from sprite_lora.lora.file import sound_hash, write_with_record
 from stages.train.kohya.events import Follower
 from stages.train.state import State
 
@@ -35,6 +39,7 @@ class Leftovers:
 
     def __init__(self, state: State, params: Train, record: dict[str, Any], steps_per_epoch: int) -> None:
         self._folder = state.of_sd_scripts
+        self._state = state
         self._epochs = state.epochs
         self._params = params
         self._record = record
@@ -60,8 +65,8 @@ class Leftovers:
         return checkpoint_files(folder, self._params, self._steps_per_epoch)
 
     def is_whole(self) -> bool:
-        """Whether every checkpoint of the run was taken over."""
-        return all(path.is_file() for path in self.checkpoints(self._epochs).values())
+        """Whether every checkpoint of the run was taken over, and is as it was then."""
+        return not self._state.lacking([path.name for path in self.checkpoints(self._epochs).values()])
 
     def take(self, settled: bool) -> None:
         """Move whole checkpoints to `epochs/`, with our record. `settled`: nothing writes; what is not whole goes."""
@@ -70,13 +75,36 @@ class Leftovers:
             if not source.is_file() or not (settled or time.time() - source.stat().st_mtime > SETTLED):
                 continue
             try:
-                read_header(source)
-            except HeaderError:
+                sound_hash(source)
+            except SpriteLoraError:
                 if settled:
                     source.unlink()
                 continue
             write_with_record(source, targets[epoch], canonical_json({**self._record, "epoch": epoch}))
+            self._state.keep(targets[epoch])
             source.unlink()
+        for folder in self.output.glob("*-state"):
+            with suppress(OSError):  # sd-scripts removes states of earlier epochs meanwhile
+                if not self._listed(folder) and (settled or _unchanged(folder)) and not _fault(folder):
+                    files = {f"{folder.name}/{path.name}": sha256(path) for path in folder.iterdir()}
+                    write_sums(self.output, read_sums(self.output) | files)
+
+    def _listed(self, folder: Path) -> dict[str, str]:
+        """Hashes of a state's files as they were when it was first seen whole; empty for one that was not seen yet."""
+        return {name: digest for name, digest in read_sums(self.output).items() if name.startswith(f"{folder.name}/")}
+
+    def _damage(self, folder: Path) -> str | None:
+        """Why the run cannot go on from a state, in words; None where it can.
+
+        sd-scripts leaves no checksum of all it writes: what it wrote right before it was stopped is believed where it
+        looks whole.
+        """
+        try:
+            listed = self._listed(folder)
+        except SpriteLoraError as error:
+            return str(error)
+        wrong = (difference(self.output, name, listed) for name in listed)
+        return next(filter(None, wrong), None) if listed else _fault(folder)
 
     def state_of(self, epoch: int) -> Path:
         """sd-scripts' state after an epoch (`EPOCH_STATE_NAME`)."""
@@ -89,8 +117,19 @@ class Leftovers:
         """
         if counts_steps(self._params):
             return 0
-        there = [int(epoch) for epoch, path in self.checkpoints(self._epochs).items() if path.is_file()]
-        return max((epoch for epoch in there if _is_whole(self.state_of(epoch))), default=0)
+        last = 0
+        for epoch, path in self.checkpoints(self._epochs).items():
+            if lacking := self._state.lacking([path.name]):
+                if path.exists():
+                    print(f"not used: {lacking[0]}", flush=True)
+                break
+            state = self.state_of(int(epoch))
+            if damage := self._damage(state):
+                if state.exists():
+                    print(f"not used: {damage}", flush=True)
+            else:
+                last = int(epoch)
+        return last
 
     def drop_unfinished(self) -> int:
         """Remove checkpoints and states of epochs after the last one that the run can go on from. Returns that one."""
@@ -120,13 +159,21 @@ class Leftovers:
         shutil.rmtree(self._folder)
 
 
-def _is_whole(state: Path) -> bool:
+def _unchanged(folder: Path) -> bool:
+    """Whether nothing was written into it for a while."""
+    return all(time.time() - path.stat().st_mtime > SETTLED for path in (folder, *folder.iterdir()))
+
+
+def _fault(state: Path) -> str | None:
+    """Why a state is not whole, as far as the file formats show it, in words."""
     try:
         read_header(state / WEIGHTS)
         for part in PARTS:
             with zipfile.ZipFile(state / part) as archive:
-                if archive.testzip() is not None:
-                    return False
-    except (OSError, HeaderError, zipfile.BadZipFile):
-        return False
-    return True
+                if broken := archive.testzip():
+                    return f"{state / part} is damaged: the checksum of {broken} is wrong"
+    except SpriteLoraError as error:
+        return str(error)
+    except Exception as error:  # of damaged bytes zipfile and its decoders raise any kind
+        return f"{state} is damaged: {error}"
+    return None

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sprite_lora.bases.autoencoder import external_vae
+from sprite_lora.bases.autoencoder import external_vae, vae_folder
 from sprite_lora.bases.registry import family_of
+from sprite_lora.bases.weights import require_plain, require_plain_part
 from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import sha256
@@ -34,7 +35,7 @@ from stages.train.kohya.process import alone, environment, follow, last_lines
 from stages.train.kohya.tokenizers import write_tokenizers
 from stages.train.log import RunLog, StepLog
 from stages.train.record import checkpoint_names, steps_per_epoch
-from stages.train.state import Progress, State
+from stages.train.state import Progress, State, unharmed
 
 IN_EVERY_PROCESS = False
 """`accelerate launch` starts the processes."""
@@ -73,11 +74,12 @@ def facts(params: Train) -> dict[str, Any]:
 def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State) -> None:
     """Train, unless these inputs were trained already. The checkpoints are in the state folder then."""
     names = checkpoint_names(params, manifest, paths)
-    rows = state.finished(names)
+    rows = unharmed(lambda: state.finished(names), talks=True)
     if rows is not None:
         print(f"trained already: the checkpoints are in {state.folder}")
         StepLog(paths.reports / "train", rows)
         return
+    check_models(paths)
     found = checkout.find()
     run = Run(params, paths, manifest, record, state, found.tag)
     check_flags(run.flags, run.place.family, found.tag)
@@ -93,6 +95,16 @@ def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any
     state.finish(Progress(step=len(rows), rows=rows), keep=False)
     run.left.remove()
     log.end(len(rows))
+
+
+def check_models(paths: Paths) -> None:
+    """Raise SpriteLoraError for folders in which diffusers, as sd-scripts calls it, would read more than weights."""
+    if paths.base.is_dir():
+        encoders = [encoder.folder for encoder in family_of(paths.base).text_encoders]
+        require_plain(paths.base, [*encoders, "unet", "vae"])
+    external = external_vae(paths.vae)
+    if external and external.is_dir():
+        require_plain_part(vae_folder(external), "diffusion_pytorch_model")
 
 
 class Run:

@@ -4,14 +4,13 @@ Only where no rate hangs on the number of steps. The files are those of a run th
 the earlier epochs are taken over, and their metadata is written anew.
 """
 
-import json
 from typing import Any
 
 from sprite_lora.kohya.metadata import epoch_metadata
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.checkpoints import Saved, epoch_of, saved_checkpoints
 from sprite_lora.lora.file import read_tensors, write_lora
-from stages.train.state import State, states
+from stages.train.state import State, states, unharmed
 
 
 def can_go_on(params: Train) -> bool:
@@ -23,17 +22,18 @@ def can_go_on(params: Train) -> bool:
     return params.lr_scheduler in ("constant", "adafactor")
 
 
-def shorter_run(state: State, record: dict[str, Any]) -> tuple[Train, State] | None:
-    """Params and state of the longest of the runs that this one goes on from; None where there is none."""
-    found: list[tuple[Train, State]] = []
-    for folder in states(state.folder.parent):
-        other = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-        if "params" not in other or _without_length(other) != _without_length(record):
+def shorter_runs(state: State, record: dict[str, Any]) -> list[tuple[Train, State]]:
+    """Params and state of each run that this one can go on from, the longest first."""
+    found: list[tuple[int, Train, State]] = []
+    for other in map(State, states(state.folder.parent)):
+        if not other.resume.is_file() or (content := unharmed(other.record, talks=True)) is None:
             continue
-        shorter, length = (content["params"]["max_train_epochs"] or 0 for content in (other, record))
-        if 0 < shorter < length and State(folder).resume.is_file():
-            found.append((Train.model_validate(other["params"]), State(folder)))
-    return max(found, key=lambda one: one[0].max_train_epochs or 0, default=None)
+        if "params" not in content or _without_length(content) != _without_length(record):
+            continue
+        shorter, length = (each["params"]["max_train_epochs"] or 0 for each in (content, record))
+        if 0 < shorter < length:
+            found.append((shorter, Train.model_validate(content["params"]), other))
+    return [(before, other) for _, before, other in sorted(found, key=lambda one: -one[0])]
 
 
 def take_over(
@@ -42,22 +42,26 @@ def take_over(
     """Make an earlier run's state this run's, unless there is one already. Returns what was taken over, in words."""
     if state.resume.exists() or not can_go_on(params):
         return None
-    shorter = shorter_run(state, record)
-    if shorter is None:
-        return None
-    before, other = shorter
-    loaded = other.load()
-    assert loaded is not None
-    progress, parts = loaded
-    names = {saved.step: saved.name for saved in saved_checkpoints(before, steps_per_epoch)}
-    done = [saved for saved in saved_checkpoints(params, steps_per_epoch) if saved.step <= progress.step]
-    if not all(saved.step in names and (other.epochs / names[saved.step]).is_file() for saved in done):
-        return None
-    for saved in done:
-        stamp = saved_metadata(record, saved, steps_per_epoch)
-        write_lora(state.epochs / saved.name, read_tensors(other.epochs / names[saved.step]), {**metadata, **stamp})
-    state.save(progress, parts)
-    return f"going on from a run of {before.max_train_epochs} epochs that was the same otherwise"
+    for before, other in shorter_runs(state, record):
+        loaded = unharmed(other.load, talks=True)
+        if loaded is None:
+            continue
+        progress, parts = loaded
+        names = {saved.step: saved.name for saved in saved_checkpoints(before, steps_per_epoch)}
+        done = [saved for saved in saved_checkpoints(params, steps_per_epoch) if saved.step <= progress.step]
+        if not all(saved.step in names for saved in done):
+            continue
+        if lacking := other.lacking([names[saved.step] for saved in done]):
+            print(f"not used: {lacking[0]}", flush=True)
+            continue
+        for saved in done:
+            stamp = saved_metadata(record, saved, steps_per_epoch)
+            path = state.epochs / saved.name
+            write_lora(path, read_tensors(other.epochs / names[saved.step]), {**metadata, **stamp})
+            state.keep(path)
+        state.save(progress, parts)
+        return f"going on from a run of {before.max_train_epochs} epochs that was the same otherwise"
+    return None
 
 
 def saved_metadata(record: dict[str, Any], saved: Saved, steps_per_epoch: int) -> dict[str, str]:

@@ -34,7 +34,7 @@ from stages.train.native.optimizer import described
 from stages.train.native.previews import Previews
 from stages.train.native.run import Run
 from stages.train.record import checkpoint_names
-from stages.train.state import State
+from stages.train.state import State, unharmed
 
 IN_EVERY_PROCESS = True
 """Each process of several trains on its share of the batches."""
@@ -56,7 +56,8 @@ def facts(params: Train) -> dict[str, Any]:
 def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], state: State) -> None:
     """Train, unless these inputs were trained already. The checkpoints are in the state folder then."""
     accelerator = make_accelerator()
-    rows = state.finished(checkpoint_names(params, manifest, paths))
+    names = checkpoint_names(params, manifest, paths)
+    rows = unharmed(lambda: state.finished(names), accelerator.is_main_process)
     accelerator.wait_for_everyone()
     if rows is None:
         train_on(params, paths, manifest, record, state, accelerator)
@@ -92,9 +93,10 @@ def train_on(
         if chief and (taken := take_over(state, record, params, metadata, run.plan.steps_per_epoch)):
             print(taken)
         accelerator.wait_for_everyone()
-        saved = state.load()
-        if saved and (gone := missing_epochs(run, state, saved[0].step)):
-            print(f"begins anew: {', '.join(gone)} of the state folder is gone", flush=True)
+        saved = unharmed(state.load, chief)
+        if saved and (lacking := state.lacking(due_names(run, saved[0].step))):
+            if chief:
+                print(f"begins anew: {lacking[0]}", flush=True)
             saved = None
         if saved:
             run.restore(*saved)
@@ -156,10 +158,9 @@ def prepare(
     return run, file_metadata(params, manifest, record, training)
 
 
-def missing_epochs(run: Run, state: State, step: int) -> list[str]:
-    """File names of checkpoints that were due by that step and are not in the state folder."""
-    due = [saved.name for saved in run.checkpoints.values() if saved.step <= step]
-    return [name for name in due if not (state.epochs / name).is_file()]
+def due_names(run: Run, step: int) -> list[str]:
+    """File names of the checkpoints that were due by that step."""
+    return [saved.name for saved in run.checkpoints.values() if saved.step <= step]
 
 
 def settle_determinism(run: Run) -> None:
@@ -223,6 +224,7 @@ def save(run: Run, state: State, metadata: dict[str, str], record: dict[str, Any
         path = state.epochs / run.checkpoints[step].name
         faults.check_disk(state.folder, sum(tensor.nbytes for tensor in tensors.values()), path.name)
         write_lora(path, tensors, {**metadata, **saved_metadata(record, run.checkpoints[step], per_epoch)})
+        state.keep(path)
     if step % per_epoch == 0 or step in run.checkpoints or step % params.save_state_every_n_steps == 0:
         faults.check_disk(state.folder, 3 * sum(weight.nbytes for weight in run.network.parameters()), "the state")
         state.save(run.progress, run.parts())

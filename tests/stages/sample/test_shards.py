@@ -1,14 +1,11 @@
 """Which epochs are drawn and how they are dealt out."""
 
-from pathlib import Path
-
 import pytest
 from pydantic import ValidationError
 
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.record import base_hash
-from stages.sample.shards import chosen_epochs, dealt, require_checkpoints, weight_files
+from stages.sample.shards import chosen_epochs, dealt, require_checkpoints
 
 
 @pytest.mark.parametrize(
@@ -56,19 +53,6 @@ def test_missing_checkpoints_are_named_with_what_to_do(tmp_path):
     ) as no:
         require_checkpoints(files, [0, 1, 2, 3])
     assert no.value.hint == "uv run dvc repro train"
-
-
-def test_weight_files_are_what_the_base_hash_counts(tmp_path):
-    (tmp_path / "unet").mkdir()
-    for name in ("model_index.json", "unet/weights.safetensors", "README.md", "build.py"):
-        (tmp_path / name).write_text(name)
-    assert weight_files(tmp_path) == [tmp_path / "model_index.json", tmp_path / "unet/weights.safetensors"]
-    before = base_hash(tmp_path)
-    (tmp_path / "README.md").unlink()
-    assert base_hash(tmp_path) == before
-    assert weight_files(tmp_path / "model_index.json") == [tmp_path / "model_index.json"]
-    with pytest.raises(SpriteLoraError, match=r"paths\.base"):
-        weight_files(Path("nowhere"))
 
 
 GOOD = {

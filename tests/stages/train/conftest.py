@@ -123,11 +123,13 @@ class Project:
                 self.train()
 
     def checkpoints(self):
-        return {path.name: path.read_bytes() for path in sorted((self.root / "outputs/checkpoints").iterdir())}
+        return {path.name: path.read_bytes() for path in self.files()}
 
     def hashes(self):
-        folder = self.root / "outputs/checkpoints"
-        return {path.name: model_hash(path) for path in sorted(folder.iterdir())}
+        return {path.name: model_hash(path) for path in self.files()}
+
+    def files(self):
+        return sorted((self.root / "outputs/checkpoints").glob("*.safetensors"))
 
     def states(self):
         return [path.parent for path in sorted((self.root / "state/train").glob("*/record.json"))]

@@ -114,7 +114,7 @@ def test_a_finished_run_that_lost_a_checkpoint_begins_anew(project, counted, cap
     counted.clear()
     assert project.train() == whole
     assert len(counted) == 2 * BATCHES
-    assert "begins anew: t-000001.safetensors of the state folder is gone" in capsys.readouterr().out
+    assert "t-000001.safetensors is gone" in capsys.readouterr().out
 
 
 def test_a_run_counted_in_steps_keeps_no_state(project):

@@ -17,9 +17,7 @@ from sprite_lora.lora.file import read_record, read_tensors
 def test_checkpoints_have_kohyas_names_and_the_last_has_no_number(project):
     project.edit(max_train_epochs=5, save_every_n_epochs=2)
     assert list(project.train()) == ["t-000002.safetensors", "t-000004.safetensors", "t.safetensors"]
-    steps = [
-        read_header(path).metadata["ss_steps"] for path in sorted((project.root / "outputs/checkpoints").iterdir())
-    ]
+    steps = [read_header(path).metadata["ss_steps"] for path in project.files()]
     assert steps == ["6", "12", "15"]
 
 
@@ -109,7 +107,7 @@ def test_foreign_files_in_the_output_are_removed(project):
     out.mkdir(parents=True)
     (out / "t-000009.safetensors").write_bytes(b"of another run")
     project.train()
-    assert sorted(path.name for path in out.iterdir()) == ["t-000001.safetensors", "t.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == ["SHA256SUMS", "t-000001.safetensors", "t.safetensors"]
 
 
 def test_inputs_that_changed_while_it_trained_are_not_published(project, monkeypatch):

@@ -6,6 +6,7 @@ STAND_IN_WAITS makes it wait in that step for ever; STAND_IN_LOSS is the loss of
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -68,7 +69,7 @@ def save(args, name, epoch, step):
         "ss_epoch": str(epoch),
         "ss_steps": str(step),
         "ss_output_name": args.output_name,
-        "sshs_model_hash": "x",
+        "sshs_model_hash": hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights))).hexdigest(),
     }
     save_file(weights, Path(args.output_dir) / name, metadata)
 

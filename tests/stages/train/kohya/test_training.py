@@ -43,7 +43,7 @@ def work(project):
 def test_checkpoints_carry_our_record_beside_their_own_keys(by_kohya, checkout):
     train()
     out = by_kohya.root / "outputs/checkpoints"
-    assert sorted(path.name for path in out.iterdir()) == ["t-000001.safetensors", "t.safetensors"]
+    assert sorted(path.name for path in out.glob("*.safetensors")) == ["t-000001.safetensors", "t.safetensors"]
     for epoch, name in ((1, "t-000001.safetensors"), (2, "t.safetensors")):
         record = read_record(out / name)
         assert (record["epoch"], record["params"]["backend"]) == (epoch, "kohya")
@@ -193,6 +193,37 @@ def test_what_is_half_written_is_not_gone_on_from(by_kohya, checkout, monkeypatc
     assert "resume" not in checkout.flags()
     assert len(by_kohya.checkpoints()) == 4
     assert len(losses(by_kohya)) == 12
+
+
+@pytest.mark.usefixtures("directly")
+@pytest.mark.parametrize("file", ["sd-scripts/output/t-000002-state/model.safetensors", "epochs/t-000001.safetensors"])
+def test_damage_after_it_was_stopped_is_said_and_not_gone_on_from(by_kohya, checkout, monkeypatch, capsys, file):
+    """One bit of a tensor: no header and no zip archive shows it."""
+    by_kohya.edit(max_train_epochs=3)
+    with monkeypatch.context() as patch:
+        patch.setenv("STAND_IN_ENDS", "8")
+        with pytest.raises(SpriteLoraError, match="the stand-in ends here"):
+            train()
+    path = by_kohya.states()[0] / file
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    capsys.readouterr()
+    train()
+    assert f"not used: {path.relative_to(by_kohya.root)} is damaged" in capsys.readouterr().out
+    assert "resume" not in checkout.flags()
+    assert len(by_kohya.checkpoints()) == 3
+
+
+@pytest.mark.usefixtures("directly")
+def test_a_finished_run_with_a_damaged_epoch_is_trained_again(by_kohya, checkout, capsys):
+    train()
+    hashes = by_kohya.hashes()
+    path = by_kohya.states()[0] / "epochs/t.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    checkout.notes.unlink()
+    train()
+    assert "t.safetensors is damaged" in capsys.readouterr().out
+    assert checkout.noted()
+    assert by_kohya.hashes() == hashes
 
 
 @pytest.mark.usefixtures("directly")
