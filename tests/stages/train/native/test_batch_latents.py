@@ -47,7 +47,7 @@ def test_picture_of_another_size_is_refused(tmp_path):
 
 def test_unreadable_picture_is_named(tmp_path):
     (tmp_path / "x.png").write_bytes(b"no picture")
-    with pytest.raises(SpriteLoraError, match=r"x\.png: not a readable picture"):
+    with pytest.raises(SpriteLoraError, match=r"x\.png: not a readable PNG"):
         read_picture(tmp_path / "x.png", 6)
 
 
