@@ -24,6 +24,7 @@ from sprite_lora.bases.base_model import load_base
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError, run_stage
+from sprite_lora.core.header import read_header
 from sprite_lora.core.params import Paths, load
 from sprite_lora.core.precision import torch_dtype
 from sprite_lora.core.record import base_hash
@@ -102,6 +103,8 @@ def checkpoint(epoch: Epoch, path: Path | None) -> Checkpoint:
     if path is None:
         return Checkpoint(epoch)
     found = sound_hash(path)
+    if "sshs_model_hash" not in read_header(path).metadata:
+        print(f"{path} states no sshs_model_hash: nothing shows whether it is whole")
     record = read_record(path) or {}
     if record.get("epoch", epoch) != epoch:
         raise SpriteLoraError(f"{path} is the checkpoint of epoch {record['epoch']}, not {epoch}", "dvc repro -f train")

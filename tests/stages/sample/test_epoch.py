@@ -10,8 +10,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.lora.file import model_hash
-from sprite_lora.results.picture import read_record, read_web_ui
+from sprite_lora.lora.file import model_hash, write_lora
+from sprite_lora.results.picture import pixels_hash, read_record, read_web_ui
+from stages.sample.__main__ import checkpoint as checked
 from stages.sample.epoch import Checkpoint, draw_epoch, picture_record, require_short_prompts, require_still_there
 
 
@@ -72,6 +73,7 @@ def test_picture_says_what_made_it(sd15, make_setup, make_lora, tmp_path):
         "max_token_length": 75,
         "clip_skip": 2,
         "finite": True,
+        "pixels": pixels_hash(Image.open(lady)),
     }
     said = read_web_ui(lady)
     assert (said.prompt, said.negative_prompt) == (setup.sample.prompts["lady"], "blurry")
@@ -86,6 +88,22 @@ def test_picture_says_what_made_it(sd15, make_setup, make_lora, tmp_path):
         "Clip skip": "2",
         "Lora hashes": f"punk-000003: {model_hash(path)[:12]}",
     }
+
+
+def test_a_checkpoint_that_is_not_what_it_says_draws_nothing(tmp_path, capsys):
+    path = tmp_path / "punk.safetensors"
+    tensors = {"lora_unet_a.lora_up.weight": torch.ones(2, 2)}
+    write_lora(path, tensors, {"sprite_lora": json.dumps({"epoch": 2, "fingerprint": "f1"})})
+    assert checked(2, path) == Checkpoint(2, path, model_hash(path), "f1")
+    with pytest.raises(SpriteLoraError, match="is the checkpoint of epoch 2, not 1"):
+        checked(1, path)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(SpriteLoraError, match=r"punk\.safetensors is damaged"):
+        checked(2, path)
+    assert capsys.readouterr().out == ""
+    save_file(tensors, path)
+    assert checked(1, path).fingerprint is None
+    assert "states no sshs_model_hash" in capsys.readouterr().out
 
 
 def test_base_pictures_name_no_checkpoint(sd15, make_setup, tmp_path):

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import sha256
+from sprite_lora.core.sums import write_sums
 from stages.select.__main__ import main
 from stages.select.checkpoints import run_name
 
@@ -57,6 +59,17 @@ def test_pictures_of_another_run_are_refused(project, epoch):
     (root / "outputs/checkpoints/punk.safetensors").unlink()
     with pytest.raises(SpriteLoraError, match=r"no checkpoint in outputs/checkpoints drew the pictures of epoch 2"):
         main()
+
+
+def test_a_damaged_checkpoint_is_refused_whichever_it_is(project, epoch):
+    """Even one that is not selected: what it drew was scored."""
+    root = project([epoch(1, [6, 7]), epoch(2, [8, 9])])
+    path = root / "outputs/checkpoints/punk-000001.safetensors"
+    write_sums(path.parent, {path.name: sha256(path)})
+    path.write_bytes(path.read_bytes().replace(b"captions", b"captionz"))
+    with pytest.raises(SpriteLoraError, match=r"punk-000001\.safetensors is damaged"):
+        main()
+    assert not (root / "outputs/selected").exists()
 
 
 def test_all_collapsed_is_an_error_and_leaves_nothing(project, epoch):

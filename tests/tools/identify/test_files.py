@@ -135,7 +135,7 @@ def test_our_picture_and_a_web_uis(tmp_path: Path) -> None:
     )  # fmt: skip
     write_picture(tmp_path / "a.png", Image.new("RGB", (8, 8)), {"checkpoint": "cd" * 32, "epoch": 3}, line)
     found = describe(tmp_path / "a.png")
-    assert found["record"] == {"checkpoint": "cd" * 32, "epoch": 3}
+    assert found["record"].items() >= {"checkpoint": "cd" * 32, "epoch": 3}.items()
     assert found["web_ui"]["lora_hashes"] == {"punk": "cd" * 6}
     assert found["web_ui"]["settings"]["Seed"] == "42"
 
