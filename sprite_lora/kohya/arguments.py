@@ -16,6 +16,8 @@ def keyword_arguments(texts: Iterable[str]) -> dict[str, Any]:
         try:
             if not equals:
                 raise ValueError("no `=`")
+            if not key.strip().isidentifier():
+                raise ValueError("the key is no name")
             arguments[key.strip()] = ast.literal_eval(value)
         except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
             raise ValueError(f"{text[:80]!r} is not key=value: {str(error) or type(error).__name__}") from None

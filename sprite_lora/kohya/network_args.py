@@ -138,6 +138,7 @@ def problems(values: dict[str, Any]) -> Iterator[str]:
     if values["backend"] != "native":
         keyed = [name for name in (text.partition("=")[0].strip() for text in args) if name in OWN_KEYS]
         yield from (f"network_args: {name} has its own key, train.{OWN_KEYS[name]}" for name in keyed)
+        yield from (f"network_args: {text!r} would be read as a flag" for text in args if text.startswith("--"))
         return
     if values["network_module"] == LORA:
         for name in (text.partition("=")[0].strip() for text in args):

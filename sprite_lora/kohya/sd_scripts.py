@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sprite_lora.core.inputs import name_problem
+
 _FACTS = json.loads((Path(__file__).parent / "sd_scripts.json").read_text(encoding="utf-8"))
 
 COMMITS: dict[str, str] = _FACTS["commits"]
@@ -163,8 +165,9 @@ def _wrong_value(argument: Argument, value: Any) -> Iterator[str]:
         yield f"kohya_args: `{argument.name}` takes one value, not a list"
         return
     for one in values:
-        wanted = _wanted(argument, one)
-        if wanted:
+        if argument.name in FILES and isinstance(one, str) and (wrong := name_problem(one)):
+            yield f"kohya_args: `{argument.name}` {wrong}"
+        elif wanted := _wanted(argument, one):
             yield f"kohya_args: `{argument.name}` is {one!r}: it must be {wanted}"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from sprite_lora.art.colour import parse_hex
 from sprite_lora.bases.autoencoder import vae_problem
@@ -19,7 +20,7 @@ from sprite_lora.dataset.checks.whole_set import CheckedSet, check_set
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.tokens import ClipTokenizer
 from sprite_lora.dataset.validate_params import Validate
-from sprite_lora.kohya.sd_scripts import ARGUMENTS, wrong_script
+from sprite_lora.kohya.sd_scripts import ARGUMENTS, FILES, wrong_script
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.base_check import check_base
 from sprite_lora.lora.size import lora_targets
@@ -91,6 +92,11 @@ def check(settings: Settings) -> Checked:
         found += check_against_base(settings, train, configs, family_of(paths.base))
     if tokenizer and train:
         keys = train.model_dump(include=set(ARGUMENTS)) if train.backend == "kohya" else {}
+        named = {name: train.kohya_args.get(name) or () for name in FILES}
+        for path in (path for one in named.values() for path in (one if isinstance(one, list | tuple) else (one,))):
+            if not Path(path).is_file():
+                message = f"kohya_args: there is no file {path}"
+                found.append(settings.finding("bad-value", ("train", "kohya_args"), message))
         for name, message in wrong_script(keys | train.kohya_args, family_of(paths.base).name):
             found.append(settings.finding("bad-value", ("train", name if name in keys else "kohya_args"), message))
     if tokenizer and train and regularisation is not None:

@@ -10,6 +10,7 @@ from sprite_lora.art.finish_params import Finish
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core.logs_params import Logs
 from sprite_lora.core.params import FILE, Paths, Section, checked_section
+from sprite_lora.core.yaml_text import Lines
 from sprite_lora.dataset.checks.finding import Finding, quote
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.dataset.validate_params import Validate
@@ -23,7 +24,8 @@ SECTIONS: tuple[type[Section], ...] = (Paths, Validate, Package, Train, Logs, Sa
 LATENT = 8
 """Pixels per latent cell: the factor of Stable Diffusion's autoencoder."""
 
-Lines = dict[tuple[str, ...], int]
+LARGEST = 8192
+"""Pixels of an enlargement's side: what a viewer opens, and some hundred megabytes while it is made."""
 
 
 class Settings:
@@ -97,6 +99,10 @@ def check_fit(settings: Settings) -> Iterator[Finding]:
         and (message := _off_grid(resolution, side))
     ):
         yield settings.finding("resolution", ("package", "resolution"), message)
+    factors = settings.value("finish", "enlarge") or ()
+    if side and side * max(factors, default=0) > LARGEST:
+        message = f"enlarge: {side} art pixels times {max(factors)} are more than {LARGEST} pixels"
+        yield settings.finding("bad-value", ("finish", "enlarge"), message)
     trigger, keep = settings.value("validate", "trigger"), settings.value("train", "keep_tokens")
     shuffled = settings.value("train", "shuffle_caption") or settings.value("train", "caption_tag_dropout_rate")
     if shuffled and isinstance(keep, int) and trigger is not None and keep != len(trigger):

@@ -80,6 +80,8 @@ def test_flags_that_are_accepted(file, given):
         ({"token_warmup_step": True}, "a number"),
         ({"zero_stage": 4}, "one of 0, 1, 2, 3"),
         ({"zero_stage": [1]}, "takes one value"),
+        ({"base_weights": ["/home/me/a.safetensors"]}, "`base_weights` is an absolute path"),
+        ({"base_weights": ["s3://bucket/a.safetensors"]}, "`base_weights` is a network address"),
         ({"base_weights": ["--output_dir=/"]}, "a value, no flag"),
         ({"validation_split": 0.1}, "would take sprites out of the training"),
     ],

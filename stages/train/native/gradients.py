@@ -111,10 +111,12 @@ def add_gradients(
 
     With a pool the U-Net sees the batch in parts of PICTURES_AT_ONCE, each on one thread. Their gradients are added in
     the order of the pictures, and those of the text states go on, for the whole batch, through the text encoders.
+    module_dropout may leave every module of a part out, or of all: then there is no gradient for it.
     """
     if pool is None:
         value = batch_loss(model, batch)
-        torch.autograd.backward(value * factor)
+        if value.requires_grad:
+            torch.autograd.backward(value * factor)
         return value.detach()
     encoded = encode_captions(model, batch.captions)
     texts = [tensor for tensor in (encoded.states, encoded.pooled) if tensor is not None]
@@ -123,9 +125,11 @@ def add_gradients(
     weights = [weight for weight in model.network.unet_weights() if weight.requires_grad]
     wanted = [*weights, *(cut if model.trains_text else [])]
 
-    def compute(start: int) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    def compute(start: int) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
         model.network.set_part(start)
         value = part_loss(model, batch, apart, slice(start, start + PICTURES_AT_ONCE))
+        if not value.requires_grad:
+            return value, (None,) * len(wanted)
         return value.detach(), torch.autograd.grad(value * factor, wanted, allow_unused=True)
 
     values, parts = zip(*pool.map(compute, range(0, len(batch.captions), PICTURES_AT_ONCE)), strict=True)
@@ -136,7 +140,9 @@ def add_gradients(
             continue
         weight.grad = total if weight.grad is None else weight.grad + total
     if model.trains_text:
-        torch.autograd.backward(texts, [total for total in sums[len(weights) :] if total is not None])
+        pairs = zip(texts, sums[len(weights) :], strict=True)
+        if reached := [(text, total) for text, total in pairs if total is not None and text.requires_grad]:
+            torch.autograd.backward([text for text, _ in reached], [total for _, total in reached])
     total_loss: torch.Tensor = reduce(torch.add, values)
     return total_loss
 

@@ -145,10 +145,19 @@ def test_what_differs_from_flag_to_flag(tmp_path):
     assert not any("flip_aug" in one or "caption_prefix" in one or "reg_data_dir" in one for one in listed)
 
 
-def test_values_that_would_be_flags_are_refused(tmp_path):
-    params, _ = of_history("sdxl_current", optimizer_args=["--output_dir=/"])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"optimizer_args": ["--output_dir=1"]}, "the key is no name"),
+        ({"lr_scheduler_args": ["--output_dir=1"]}, "the key is no name"),
+        ({"network_args": ["--output_dir=/"]}, "would be read as a flag"),
+    ],
+)
+def test_values_that_would_be_flags_are_refused(changes, said):
+    with pytest.raises(ValueError, match=said):
+        of_history("sdxl_current", **changes)
     with pytest.raises(SpriteLoraError, match="would be read as a flag"):
-        arguments(flags(params, place(tmp_path), DEFAULT_TAG))
+        arguments({"network_args": ["--output_dir=/"]})
 
 
 def test_accelerate_takes_nothing_from_a_file_of_its_own():

@@ -271,10 +271,10 @@ def test_a_changed_checkout_is_another_run(by_kohya, checkout):
 
 
 @pytest.mark.usefixtures("directly")
-def test_files_that_flags_name_are_in_the_record(by_kohya, checkout, tmp_path):
-    weights = tmp_path / "start.safetensors"
+def test_files_that_flags_name_are_in_the_record(by_kohya, checkout):
+    weights = by_kohya.root / "start.safetensors"
     weights.write_bytes(b"1")
-    by_kohya.edit(kohya_args={"base_weights": [str(weights)]})
+    by_kohya.edit(kohya_args={"base_weights": [weights.name]})
     first = run_record(load(Train), read_manifest(load(Paths).dataset), load(Paths))
     weights.write_bytes(b"2")
     second = run_record(load(Train), read_manifest(load(Paths).dataset), load(Paths))

@@ -1,4 +1,5 @@
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -116,3 +117,16 @@ def test_untrained_text_encoder_costs_no_gradients(project, make_run):
     assert not encode_captions(run.model, ["a"]).states.requires_grad
     run.network.restore()
     assert encode_captions(make_run(project, network_train_unet_only=False).model, ["a"]).states.requires_grad
+
+
+@pytest.mark.parametrize("pool", [True, False])
+@pytest.mark.parametrize("only", [{}, {"network_train_unet_only": True}])
+def test_a_step_in_which_every_module_is_left_out_changes_nothing(project, make_run, pool, only):
+    """module_dropout can leave out all of a small text encoder's modules, or of a U-Net's."""
+    project.edit(max_train_epochs=1, module_dropout=0.99999, **only)
+    with ThreadPoolExecutor(2) as workers:
+        run = make_run(project, workers if pool else None)
+        numbers = range(2)
+        loss = add_gradients(run.model, run.batch([run.pictures[number] for number in numbers], 0), 1.0, run.pool)
+    assert torch.isfinite(loss)
+    assert all(weight.grad is None for weight in run.network.parameters())
