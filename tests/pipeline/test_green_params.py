@@ -35,7 +35,7 @@ pairs = st.tuples(
     st.sampled_from(["weight_decay", "betas", "eps", "amsgrad", "relative_step", "d0", "min_lr", "lr_end", "foreach"]),
     st.sampled_from(["0", "0.1", "1", "-1", "1e-8", "1e300", "0.9,0.99", "0,0.99", "True", "False", "None", "'x'"]),
 ).map("=".join)
-# Larger ones, and a larger network_mul, give black pictures, which `select` says: a result, not a mistake that could be known before.
+# Larger ones, and a larger network_mul, give black pictures: a result of training, which `select` says.
 rates = st.floats(0, 0.01)
 CHOSEN = {
     ("package", "name"): st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9-]{0,63}\Z"),
