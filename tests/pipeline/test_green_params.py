@@ -35,7 +35,7 @@ pairs = st.tuples(
     st.sampled_from(["weight_decay", "betas", "eps", "amsgrad", "relative_step", "d0", "min_lr", "lr_end", "foreach"]),
     st.sampled_from(["0", "0.1", "1", "-1", "1e-8", "1e300", "0.9,0.99", "0,0.99", "True", "False", "None", "'x'"]),
 ).map("=".join)
-# Larger ones give black pictures, which `select` says: a result, not a mistake that could be known before.
+# Larger ones, and a larger network_mul, give black pictures: a result of training, which `select` says.
 rates = st.floats(0, 0.01)
 CHOSEN = {
     ("package", "name"): st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9-]{0,63}\Z"),
@@ -47,6 +47,7 @@ CHOSEN = {
     ("validate", "severity"): st.dictionaries(st.sampled_from([*RULES]), st.just("info"), max_size=2),
     ("train", "output_name"): st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z"),
     **{("train", key): rates for key in ("learning_rate", "unet_lr", "text_encoder_lr")},
+    ("sample", "network_mul"): st.floats(-2, 2),
     ("train", "network_dim"): st.integers(1, 8),
     ("train", "conv_dim"): st.none() | st.integers(1, 4),
     ("train", "train_batch_size"): st.integers(1, 9),

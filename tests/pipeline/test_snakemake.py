@@ -157,7 +157,7 @@ def test_snakemake_reads_and_writes_what_dvc_says(drawable, pretender, monkeypat
     def resolved(path: str) -> str:
         for key, value in params["paths"].items():
             path = path.replace(f"${{paths.{key}}}", value)
-        return path
+        return path.removeprefix("./")
 
     deps, outs = [resolved(dep) for dep in stage["deps"]], [resolved(out) for out in stage["outs"]]
     drawable.run(*SAMPLE, **pretender)
