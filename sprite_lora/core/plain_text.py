@@ -3,7 +3,7 @@
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO
 
@@ -38,6 +38,11 @@ class PlainStream:
         """Write the text, less its control characters."""
         return self.stream.write(WRITTEN.sub(harmless, text))
 
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each."""
+        for line in lines:
+            self.write(line)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 
@@ -48,6 +53,9 @@ def plain_output() -> Iterator[None]:
 
     What the terminal's encoding does not have is written as an escape.
     """
+    if isinstance(sys.stdout, PlainStream):
+        yield
+        return
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

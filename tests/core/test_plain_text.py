@@ -21,6 +21,7 @@ import sys
 from rich.table import Table
 from rich.text import Text
 from sprite_lora.core.errors import SpriteLoraError, run, run_stage
+from sprite_lora.core.plain_text import plain_output
 from sprite_lora.core.terminal import console, print_json
 text = {text!r}
 def main():
@@ -48,9 +49,11 @@ def test_a_program_that_prints_to_a_pipe(runner, error):
         assert UNTOUCHED in output
 
 
-def test_on_a_terminal_colours_are_the_consoles_own():
+@pytest.mark.parametrize("within", ["", "with plain_output():\n    "])
+def test_on_a_terminal_colours_are_the_consoles_own(within):
+    """Also where the command line has seen to it that output is plain, before the tool does."""
     leader, follower = pty.openpty()
-    program = PROGRAM.format(text=HOSTILE, error="SpriteLoraError", runner="run")
+    program = PROGRAM.format(text=HOSTILE, error="SpriteLoraError", runner=f"{within}run")
     environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "200"}
     output = b""
     with subprocess.Popen(
@@ -100,5 +103,5 @@ def test_progress_bars_go_back_to_the_start_of_their_line(monkeypatch):
     monkeypatch.setattr(sys, "stderr", printed)
     with plain_output():
         sys.stderr.write("\r 50%|#####     |")
-        sys.stderr.write("text\r\n")
-    assert printed.getvalue() == "\r 50%|#####     |text\r\n"
+        sys.stderr.writelines(["te\x1bxt", "\r\n"])
+    assert printed.getvalue() == "\r 50%|#####     |te?xt\r\n"
