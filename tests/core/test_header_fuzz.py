@@ -20,8 +20,8 @@ from sprite_lora.core.header import BITS, HeaderError, read_header
 BATCH = 1000
 """Headers of one example: hypothesis draws the batch's seed, since it takes longer for an example than these do."""
 
-PATIENCE, MEMORY = 60.0, 64 * 2**10
-"""Seconds, and KiB that the process may grow by, in a batch."""
+PATIENCE, MEMORY = 30.0, 64 * 2**10
+"""Seconds on a core, and KiB that the process may grow by, in a batch."""
 
 ODD = (
     "-1", "0", "1", "1.0", "1e3", "NaN", "-Infinity", "1e400", "true", "null", '""', "[]", "{}", "[[]]", '"F16"',
@@ -103,7 +103,7 @@ def replaced(header, alphabet, by, chance):
 def test_changed_headers_are_read_as_the_library_does_or_refused(tmp_path, real, seed):
     """1,000 of them in each example. Time and memory of a batch have bounds."""
     chance, path = random.Random(seed), tmp_path / "file"
-    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begun, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     read = 0
     for _ in range(BATCH):
         path.write_bytes(mutated(chance.choice(real), chance))
@@ -122,5 +122,5 @@ def test_changed_headers_are_read_as_the_library_does_or_refused(tmp_path, real,
             assert set(theirs.keys()) == set(header.tensors)
             assert (theirs.metadata() or {}) == header.metadata
     assert 0 < read < BATCH
-    assert time.monotonic() - begun < PATIENCE
+    assert time.process_time() - begun < PATIENCE
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MEMORY

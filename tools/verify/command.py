@@ -24,6 +24,7 @@ def command() -> None:
     for damage in found:
         print(plain(damage.words))
     print("\nto get it back, in this order; then verify once more:")
-    for line in dict.fromkeys(line for damage in found for line in damage.remedy):
+    lines = [line for damage in found for line in damage.remedy]
+    for line in reversed(dict.fromkeys(reversed(lines))):  # each once, behind all that it needs
         print(f"  {plain(line)}")
     sys.exit(1)

@@ -27,26 +27,52 @@ class Wanted:
     md5: str
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What there is, hashed once."""
+
+    cache: Cache
+    broken: set[Path]
+    """Copies in the cache that are not what their names say."""
+    whole: dict[str, Path]
+    """MD5 to a file of an output that has it."""
+
+    def is_here(self, one: Wanted) -> bool:
+        """Whether the file is what it must be."""
+        return self.whole.get(one.md5) == one.path or (one.path.is_file() and file_md5(one.path) == one.md5)
+
+    def is_kept(self, one: Wanted) -> bool:
+        """Whether its copy is."""
+        copy = self.cache.place(one.md5)
+        return copy.is_file() and copy not in self.broken
+
+    def is_lost(self, one: Wanted) -> bool:
+        """Whether it is nowhere."""
+        return one.md5 not in self.whole and not self.is_kept(one)
+
+
 def damages(outs: list[Out], cache: Cache) -> Iterator[Damage]:
-    """All that is damaged, in the order in which it must be brought back."""
+    """All that is damaged, in the order in which it must be brought back: a stage's inputs before the stage."""
+    files = {out: _files(out, cache) for out in outs}
+    wanted = {out: [Wanted(out, out.path / name, md5) for name, md5 in (files[out] or {}).items()] for out in outs}
+    every = [one for several in wanted.values() for one in several]
     broken = {path for path in cache.objects() if not cache.is_whole(path)}
-    wanted: list[Wanted] = []
+    whole = {one.md5: one.path for one in every if one.path.is_file() and file_md5(one.path) == one.md5}
+    survey = Survey(cache, broken, whole)
     for out in outs:
-        files = _files(out, cache)
-        if files is None:
+        if files[out] is None:
             yield _of_unlisted(out, cache)
-            broken.discard(cache.place(out.md5))
-        else:
-            wanted += [Wanted(out, out.path / name, md5) for name, md5 in files.items()]
-            if out.cached and out.md5.endswith(LIST) and cache.listed(out.md5) is None:
-                path = cache.place(out.md5)
-                words = f"{path}, the list of {out.path} in the cache, is damaged or gone"
-                yield Damage(words, (f"rm -f {_quoted(path)}", f"dvc commit -f {out.stage}"))
-                broken.discard(path)
-    whole = {one.md5: one.path for one in wanted if one.path.is_file() and file_md5(one.path) == one.md5}
-    for one in wanted:
-        yield from _of_file(one, cache, whole, broken)
-    for path in sorted(broken - {cache.place(one.md5) for one in wanted}):
+            continue
+        if out.cached and out.md5.endswith(LIST) and cache.listed(out.md5) is None:
+            path = cache.place(out.md5)
+            words = f"{path}, the list of {out.path} in the cache, is damaged or gone"
+            yield Damage(words, (f"rm -f {_quoted(path)}", f"dvc commit -f {out.stage}"))
+        lost = any(survey.is_lost(one) for one in wanted[out])
+        back = _again(out) if lost else f"dvc checkout {_quoted(out.path)}"
+        for one in wanted[out]:
+            yield from _of_file(one, survey, back)
+    used = {cache.place(md5) for md5 in [*(one.md5 for one in every), *(out.md5 for out in outs)]}
+    for path in sorted(broken - used):
         yield Damage(f"{path}, in the cache for an older run, is damaged", (f"rm -f {_quoted(path)}",))
 
 
@@ -70,31 +96,26 @@ def _of_unlisted(out: Out, cache: Cache) -> Damage:
     return Damage(words, (f"rm -f {_quoted(path)}", _again(out)))
 
 
-def _of_file(one: Wanted, cache: Cache, whole: dict[str, Path], broken: set[Path]) -> Iterator[Damage]:
-    """A file, and its copy in the cache."""
-    here = one.path.is_file() and file_md5(one.path) == one.md5
-    state = "is damaged" if one.path.is_file() else "is gone"
+def _of_file(one: Wanted, survey: Survey, back: str) -> Iterator[Damage]:
+    """A file, and its copy in the cache. `back`: the command that brings the output back when the copies are right."""
+    here = survey.is_here(one)
+    said = f"{one.path} of {one.out.stage} {'is damaged' if one.path.is_file() else 'is gone'}"
     if not one.out.cached:
         if not here:
-            yield Damage(f"{one.path} of {one.out.stage} {state}", _from_git(one.out))
+            yield Damage(said, _from_git(one.out))
         return
-    copy = cache.place(one.md5)
-    kept = copy.is_file() and copy not in broken
-    lost = "is damaged" if copy.is_file() else "is gone"
-    remove = f"rm -f {_quoted(copy)}"
-    if here and not kept:
-        back = f"install -D -m 444 {_quoted(one.path)} {_quoted(copy)}"
-        yield Damage(f"{copy}, the copy of {one.path} in the cache, {lost}", (remove, back))
-    elif not here and kept:
-        back = f"dvc checkout {_quoted(one.out.path)}"
-        yield Damage(f"{one.path} of {one.out.stage} {state}", (f"rm -f {_quoted(one.path)}", back))
-    elif not here and one.md5 in whole:
-        back = f"install -D -m 444 {_quoted(whole[one.md5])} {_quoted(copy)}"
-        again = (f"rm -f {_quoted(one.path)}", f"dvc checkout {_quoted(one.out.path)}")
-        yield Damage(f"{one.path} of {one.out.stage} {state}, its copy in the cache too", (remove, back, *again))
-    elif not here:
-        words = f"{one.path} of {one.out.stage} {state}, and its copy in the cache {lost}"
-        yield Damage(words, (remove, f"rm -f {_quoted(one.path)}", _again(one.out)))
+    copy = survey.cache.place(one.md5)
+    commands, lost = [], "is damaged" if copy.is_file() else "is gone"
+    if not survey.is_kept(one):
+        commands.append(f"rm -f {_quoted(copy)}")
+        if one.md5 in survey.whole:
+            commands.append(f"install -D -m 444 {_quoted(survey.whole[one.md5])} {_quoted(copy)}")
+    if not here:
+        commands += [f"rm -f {_quoted(one.path)}", back]
+    if here and commands:
+        yield Damage(f"{copy}, the copy of {one.path} in the cache, {lost}", tuple(commands))
+    elif commands:
+        yield Damage(said if survey.is_kept(one) else f"{said}, and its copy in the cache {lost}", tuple(commands))
 
 
 def _again(out: Out) -> str:

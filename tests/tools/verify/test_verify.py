@@ -96,6 +96,13 @@ def flip_list_and_file():
     flip("out/a.txt")
 
 
+def here_and_there():
+    """In a folder one file whose copy is right, one that is nowhere; and what a later stage made of it."""
+    flip("out/a.txt")
+    flip_both("out/b c.txt")
+    flip_both("joined.txt")
+
+
 def stray():
     path = Path(".dvc/cache/files/md5/00/11111111111111111111111111111111"[:-2])
     path.parent.mkdir()
@@ -113,6 +120,7 @@ CASES = {
     "a list": (lambda: flip(copy_of("out")), "the list of out in the cache, is damaged or gone\n"),
     "a list gone": (lambda: copy_of("out").unlink(), "the list of out in the cache, is damaged or gone\n"),
     "list and file": (flip_list_and_file, "out of make is damaged or gone, and its list in the cache"),
+    "here and there": (here_and_there, "joined.txt of join is damaged, and its copy in the cache is damaged\n"),
     "in Git": (lambda: flip("report.json"), "report.json of join is damaged\n"),
     "a folder in Git": (lambda: flip("log/rate"), "log of log: a file in it is damaged or gone\n"),
     "an older run's": (stray, "in the cache for an older run, is damaged\n"),
