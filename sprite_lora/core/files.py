@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and hashes of files and folders."""
+"""Reading regular files alone, and no more of them than is allowed; files written whole or not at all; hashes."""
 
 import hashlib
 import json
@@ -7,7 +7,43 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from stat import S_ISDIR, S_ISREG
+from typing import Any, BinaryIO
+
+from sprite_lora.core.errors import SpriteLoraError
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """A regular file, open for reading. A pipe, which could make the reader wait for ever, or a device is not opened.
+
+    Raises SpriteLoraError for anything else, for no file, and for one that cannot be read.
+    """
+    try:
+        mode = path.stat().st_mode
+        if not S_ISREG(mode):
+            raise SpriteLoraError(f"{path}: is {'a folder' if S_ISDIR(mode) else 'a pipe, socket or device'}, no file")
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise SpriteLoraError(f"{path}: does not exist") from None
+    except OSError as error:
+        raise SpriteLoraError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a zero byte, half a character
+        raise SpriteLoraError(f"{path}: is no file name: {error}") from None
+    with file:
+        try:
+            yield file
+        except OSError as error:
+            raise SpriteLoraError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """A file's content, at most `limit` bytes. Raises SpriteLoraError for a larger one, and as `open_regular` does."""
+    with open_regular(path) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise SpriteLoraError(f"{path}: {path.stat().st_size:,} bytes; at most {limit:,} are read")
+    return content
 
 
 @contextmanager

@@ -1,8 +1,48 @@
 import hashlib
+import os
+import socket
 
 import pytest
 
 from sprite_lora.core import files
+from sprite_lora.core.errors import SpriteLoraError
+
+
+def test_a_file_of_the_largest_size_is_read_and_one_byte_more_is_not(tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    assert files.read_bounded(tmp_path / "a", 5) == b"12345"
+    with pytest.raises(SpriteLoraError, match="a: 5 bytes; at most 4 are read"):
+        files.read_bounded(tmp_path / "a", 4)
+
+
+def test_only_regular_files_are_opened(tmp_path, monkeypatch):
+    """A pipe without a writer would hold the reader for ever."""
+    monkeypatch.chdir(tmp_path)  # a socket's path may not be long
+    os.mkfifo("pipe")
+    files.Path("link").symlink_to("pipe")
+    files.Path("circle").symlink_to("circle")
+    files.Path("folder").mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+    for name, said in (
+        ("pipe", "a pipe, socket or device"),
+        ("link", "a pipe, socket or device"),
+        ("socket", "a pipe, socket or device"),
+        ("/dev/zero", "a pipe, socket or device"),
+        ("folder", "is a folder"),
+        ("circle", "Too many levels"),
+        ("absent", "does not exist"),
+        ("folder/" + "x" * 300, "File name too long"),
+        ("a\0b", "is no file name"),
+        ("a\ud800", "is no file name"),
+    ):
+        with pytest.raises(SpriteLoraError, match=said):
+            files.read_bounded(files.Path(name), 10)
+
+
+def test_a_file_that_fails_while_it_is_read():
+    with pytest.raises(SpriteLoraError, match="cannot be read: Input/output error"):
+        files.read_bounded(files.Path("/proc/self/mem"), 10)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
