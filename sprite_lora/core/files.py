@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any, BinaryIO
@@ -72,7 +72,8 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from None
     finally:
         if temporary != path:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # read-only now: what is said above tells more
+                temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
