@@ -272,7 +272,7 @@ def _environment(found: _Repository, place: str) -> dict[str, str]:
 def _output(command: list[str], given: int, environment: dict[str, str]) -> bytes | None:
     """What a command prints that is fed from the file descriptor `given`."""
     try:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603  git alone
             command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
         )
     except (FileNotFoundError, NotADirectoryError):
