@@ -158,7 +158,8 @@ def clone(source: str, revision: str, folder: Path) -> str:
     options = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
     command = ["git", *options, "clone", "--quiet", "--depth", "1", "--branch", revision, "--", source, str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+        done = subprocess.run(command, capture_output=True, check=False, env=environment)  # noqa: S603  git alone
     except FileNotFoundError:
         return "git is not installed"
     return _text(done.stderr).strip() or "git failed" if done.returncode else ""
