@@ -63,7 +63,7 @@ CONTENT = (
     | METADATA.map(lambda metadata: header(LORA % metadata))
     | st.builds(lambda metadata, cut: header(LORA % metadata)[:-cut], METADATA, st.integers(1, 60))
     | st.binary(max_size=30).map(lambda rest: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\4\0\0\0\4\x08\2\0\0\0" + rest)
-    | st.sampled_from((bytes(2**16 + 1),))
+    | st.just(2**16 + 1).map(bytes)
 )
 ENTRY = st.one_of(
     st.tuples(st.just("file"), CONTENT),
