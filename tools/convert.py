@@ -13,10 +13,10 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.files import write_text
+from sprite_lora.core.files import read_bounded, write_text
 from sprite_lora.core.logs_params import Logs
 from sprite_lora.core.params import FILE, FORMER_PATHS, Paths, Section
-from sprite_lora.core.yaml_text import parse
+from sprite_lora.core.yaml_text import LONGEST, parse
 from sprite_lora.kohya.train_params import Train
 from tools.preset.edit import Setting, edited, written
 
@@ -32,7 +32,7 @@ ADDED: dict[type[Section], dict[str, Any]] = {
 @click.argument("file", metavar="[FILE]", default=FILE, type=click.Path(path_type=Path))
 def command(file: Path) -> None:
     try:
-        before = file.read_bytes().decode()
+        before = read_bounded(file, LONGEST).decode()
         parse(before)  # its bounds; what follows has none
         less, gone = without_former(before)
         after, added = with_added(less)

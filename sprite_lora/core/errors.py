@@ -35,8 +35,9 @@ CLOSED_PIPE = 141
 def run(main: Callable[[], object]) -> None:
     """Call a tool's `main`; turn a SpriteLoraError into one message on stderr and exit code 1.
 
-    Nothing that it prints sends a control character to the terminal, a bug's traceback included. A reader that closes
-    the pipe early, as `| head` does, ends it quietly with exit code 141, as it ends `cat`.
+    Nothing that it prints sends a control character to the terminal, a bug's traceback included. What the system
+    refuses (a full disk, no right to read) is one message too. A reader that closes the pipe early, as `| head` does,
+    ends it quietly with exit code 141, as it ends `cat`.
     """
     sys.excepthook = _print_plainly
     try:
@@ -47,18 +48,38 @@ def run(main: Callable[[], object]) -> None:
             except SpriteLoraError as error:
                 print(f"error: {error}", file=sys.stderr)
                 sys.exit(1)
+            except OSError as error:
+                if isinstance(error, BrokenPipeError) or error.errno is None:
+                    raise
+                said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+                print(f"error: {said}", file=sys.stderr)
+                _forget(sys.stdout)
+                sys.exit(1)
     except BrokenPipeError:
         closed = [stream for stream in (sys.stdout, sys.stderr) if _has_no_reader(stream)]
         if not closed:
             raise  # another pipe, between processes of ours
         for stream in closed:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python's flush at the end fails as well
+            _discard(stream)
         sys.exit(CLOSED_PIPE)
 
 
 def _print_plainly(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     with plain_output():
         traceback.print_exception(kind, error, trace)
+
+
+def _forget(stream: TextIO) -> None:
+    """Discard what a stream still holds if it cannot be written, as on a full disk."""
+    try:
+        stream.flush()
+    except OSError:
+        _discard(stream)
+
+
+def _discard(stream: TextIO) -> None:
+    """Write nowhere from now on; else Python's flush at the end fails as well."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _has_no_reader(stream: TextIO) -> bool:

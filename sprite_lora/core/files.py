@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any, BinaryIO
@@ -59,20 +59,30 @@ def read_bounded(path: Path, limit: int) -> bytes:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name in the folder of `path`; on success it is synced and renamed to `path`.
 
-    A process that dies in between leaves the old file, never half a new one.
+    A process that dies in between leaves the old file, never half a new one. Raises SpriteLoraError where the file
+    cannot be written: a full disk, a folder without the right to write.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(descriptor)
-    temporary = Path(name)
+    temporary = path  # until there is one
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        os.close(descriptor)
+        temporary = Path(name)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
+    except OSError as error:
+        if error.filename not in (None, str(temporary), str(path.parent)):
+            raise  # of what is read meanwhile
+        raise SpriteLoraError(
+            f"{path} cannot be written: {error.strerror}", "what was there before is as it was"
+        ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary != path:
+            with suppress(OSError):  # read-only now: what is said above tells more
+                temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -102,9 +112,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def utf8(text: str) -> bytes:
+    """A text's bytes for a hash. Half characters, which JSON and names that are not UTF-8 give, have three bytes."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def sha256_text(text: str) -> str:
     """SHA-256 of a text's UTF-8 bytes, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(utf8(text)).hexdigest()
 
 
 def sha256_set(hashes: dict[str, str]) -> str:

@@ -1,18 +1,32 @@
 """A stage's result as a file: one model that its writer and its readers share."""
 
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.files import write_json
+from sprite_lora.core.files import read_bounded, write_json
+
+LARGEST = 2**28
+"""Bytes of a result that are read: the manifest of a million pictures."""
+
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+"""How many; whole numbers that a float holds exactly."""
+
+Score = Annotated[float, Field(ge=-10, le=10)]
+"""Points of 10, or a difference of two scores."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[^/\x00]{1,250}$")]
+"""What a file is called after: it leads to no other folder."""
 
 
 class Part(BaseModel):
-    """A part of a result. Unknown keys are refused, values cannot change."""
+    """A part of a result. Unknown keys, infinity and NaN are refused, values cannot change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Result(Part):
@@ -39,12 +53,9 @@ class Result(Part):
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read the file at `path`. Raises SpriteLoraError where it is absent or of another form."""
-        try:
-            return cls.parse(path.read_bytes(), path.as_posix())
-        except FileNotFoundError:
-            raise SpriteLoraError(
-                f"{path} is missing", f"run the stage that writes it: dvc repro {cls.stage}"
-            ) from None
+        if not path.exists():
+            raise SpriteLoraError(f"{path} is missing", f"run the stage that writes it: dvc repro {cls.stage}")
+        return cls.parse(read_bounded(path, LARGEST), path.as_posix())
 
     @classmethod
     def parse(cls, content: str | bytes, name: str) -> Self:

@@ -2,9 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from sprite_lora.core.params import Paths
-from sprite_lora.core.result import Part, Result
+from sprite_lora.core.result import Count, Part, Result
 
 MANIFEST = "manifest.json"
 
@@ -29,7 +32,7 @@ class Item(Part):
     """Of the enlarged picture's RGB bytes, row by row, so that no PNG encoder changes it."""
     caption_sha256: str
     """Of the caption's UTF-8 bytes."""
-    snapped_pixels: int
+    snapped_pixels: Count
     """Pixels of the source file that were off their cell's colour and were set to it."""
 
 
@@ -42,10 +45,10 @@ class Manifest(Result):
     folder: str
     """kohya's subfolder, `<num_repeats>_<name>`."""
     name: str
-    num_repeats: int
-    resolution: int
+    num_repeats: Count
+    resolution: Annotated[Count, Field(ge=1)]
     """Side of the square pictures, in pixels."""
-    art_pixels: int
+    art_pixels: Annotated[Count, Field(ge=1, le=4096)]
     """Side in art pixels; resolution is a whole multiple."""
     background: str
     """`#rrggbb` that alpha was composited on."""

@@ -117,7 +117,7 @@ def _merges(path: Path) -> list[tuple[str, str]]:
 def _pipeline(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
     """CLIP's pipeline over a vocabulary and merges (transformers `convert_slow_tokenizer.CLIPConverter`)."""
     tokenizer = Tokenizer(
-        BPE(vocabulary, merges, continuing_subword_prefix="", end_of_word_suffix="</w>", unk_token="<|endoftext|>")
+        BPE(vocabulary, merges, continuing_subword_prefix="", end_of_word_suffix="</w>", unk_token="<|endoftext|>")  # noqa: S106  a token of CLIP
     )
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]

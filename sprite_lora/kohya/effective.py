@@ -72,11 +72,12 @@ def _normal(name: str, value: Any) -> Any:
     if name == "clip_skip" and value == 1:
         return None
     if name == "text_encoder_lr" and isinstance(value, list | tuple):
-        return float(value[0]) if len(value) == 1 else str([float(rate) for rate in value])
+        rates = [float(rate) if type(rate) is int and abs(rate) < 2**53 else rate for rate in value]
+        return rates[0] if len(rates) == 1 else str(rates)
     if value == [] or (SETTINGS[name].off_at_zero and value in OFF):
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and isinstance(SETTINGS[name].default, float):
-        return float(value)
+    if type(value) is int and isinstance(SETTINGS[name].default, float):
+        return float(value) if abs(value) < 2**53 else value
     return value
 
 

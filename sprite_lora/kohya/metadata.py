@@ -51,9 +51,9 @@ def read_value(text: str) -> Any:
     for kind in (int, float):
         try:
             number = kind(text)
-        except ValueError:
+            return number if math.isfinite(number) else text
+        except (ValueError, OverflowError):
             continue
-        return number if math.isfinite(number) else text
     return text
 
 

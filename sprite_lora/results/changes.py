@@ -20,6 +20,9 @@ OTHERS = "other stages"
 
 ALL_GROUPS = (*GROUPS, OTHERS)
 
+LARGEST = 2**53
+"""Larger numbers are no setting's."""
+
 SAMPLING_EFFECTS = {
     "seed": "another noise to start from: other pictures",
     "steps": "denoising steps per picture",
@@ -105,8 +108,15 @@ def compare(a: RunFacts, b: RunFacts, tokenizer: ClipTokenizer | None = None) ->
 
 
 def _limit(facts: RunFacts) -> int | None:
-    value = facts.settings["max_token_length"]
-    return int(value.value) if value.state != "unknown" else None
+    value = _number(facts.settings["max_token_length"])
+    return None if value is None else int(value)
+
+
+def _number(value: Value) -> float | None:
+    """A setting that is a finite number; None for what is unknown, and for whatever else a file may hold."""
+    number = value.value
+    is_number = type(number) in (int, float) and abs(number) < LARGEST
+    return float(number) if is_number and value.state != "unknown" else None
 
 
 def show(value: Value) -> str:
@@ -179,10 +189,8 @@ def _note(name: str, one: Value, other: Value, a: RunFacts, b: RunFacts) -> str:
 
 
 def _ratio(settings: Mapping[str, Value]) -> float | None:
-    alpha, dim = settings["network_alpha"], settings["network_dim"]
-    if "unknown" in (alpha.state, dim.state) or not dim.value:
-        return None
-    return float(alpha.value) / float(dim.value)
+    alpha, dim = _number(settings["network_alpha"]), _number(settings["network_dim"])
+    return None if alpha is None or not dim else alpha / dim
 
 
 def _base(a: RunFacts, b: RunFacts) -> Iterator[Change | Unknown]:

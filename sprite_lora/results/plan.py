@@ -1,7 +1,11 @@
 """reports/plan.json: what the run will do, before it starts."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from sprite_lora.core.params import Paths
-from sprite_lora.core.result import Result
+from sprite_lora.core.result import Count, Result
 
 
 class Plan(Result):
@@ -10,25 +14,25 @@ class Plan(Result):
     place = Paths.reports / "plan.json"
     stage = "validate"
 
-    pictures: int
+    pictures: Count
     """Training pictures."""
-    num_repeats: int
-    pictures_per_epoch: int
+    num_repeats: Count
+    pictures_per_epoch: Count
     """Uses of training pictures in an epoch."""
-    regularisation_per_epoch: int
+    regularisation_per_epoch: Count
     """Uses of regularisation pictures in an epoch."""
-    batch: int
+    batch: Count
     """Pictures per optimizer step, over all processes and accumulated batches."""
-    steps_per_epoch: int
-    epochs: int
-    steps: int
-    checkpoints: int
-    lora_modules: int
-    lora_parameters: int
-    checkpoint_bytes: int
+    steps_per_epoch: Annotated[Count, Field(ge=1)]
+    epochs: Count
+    steps: Count
+    checkpoints: Count
+    lora_modules: Count
+    lora_parameters: Count
+    checkpoint_bytes: Count
     """A checkpoint's tensors; a file's header adds 0.1 to 0.3 MB."""
-    checkpoints_bytes: int
-    dataset_bytes: int
+    checkpoints_bytes: Count
+    dataset_bytes: Count
     """The training pictures at most: uncompressed."""
-    disk_bytes: int
+    disk_bytes: Count
     """All copies of all that the run writes."""

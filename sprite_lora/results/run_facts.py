@@ -128,7 +128,7 @@ def from_params(
             sampling={key: sample[key] for key in SAMPLING if key in sample},
         ),
         software={"trainer": str(train["backend"])} if "backend" in train else {},
-        others=_flat({section: content[section] for section in AFTER if section in content}),
+        others=_flat({section: held for section in AFTER if (held := _section(content, section))}),
     )
 
 
@@ -180,8 +180,8 @@ def _brief(sha256: str | None) -> str | None:
     return sha256 and sha256[:10]
 
 
-def _section(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    section = content.get(key)
+def _section(content: Any, key: str) -> Mapping[str, Any]:
+    section = content.get(key) if isinstance(content, Mapping) else None
     return section if isinstance(section, Mapping) else {}
 
 

@@ -1,7 +1,11 @@
 """reports/score.json: how `score` judged every picture and every epoch, and by which metrics."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from sprite_lora.core.params import Paths
-from sprite_lora.core.result import Part, Result
+from sprite_lora.core.result import Name, Part, Result, Score, Share
 from sprite_lora.lora.epochs import Epoch
 
 
@@ -22,14 +26,14 @@ class MetricWords(Part):
     """What a higher quality means, to complete `what sets it above epoch 3: ...`."""
     cost: str
     """What its weight is the price of."""
-    weight: float
+    weight: Share
     """Share of the score that is lost when nothing but this fails completely, 0 to 1."""
 
 
 class TrainingLevel(Part):
     """Where the training sprites stand."""
 
-    score: float
+    score: Score
     """Their mean score, 0 to 10: what a perfect drawing reaches."""
     copy_limit: float
     """A picture nearer than this to a sprite is a copy, share of the figure's cells."""
@@ -40,16 +44,16 @@ class TrainingLevel(Part):
 class PictureScore(Part):
     """One judged picture."""
 
-    name: str
+    name: Name
     """The prompt's name."""
-    score: float
+    score: Score
     """0 to 10."""
-    copies: float
+    copies: Share
     """How much of a copy of a training sprite, 0 to 1."""
     nearest: float
     """Distance to the nearest training sprite: share of its figure's cells that differ."""
     nearest_sprite: str
-    qualities: dict[str, float]
+    qualities: dict[str, Share]
     """By metric, 0 to 1; a metric that does not apply to the picture is left out."""
     measures: dict[str, int | float]
     """What the qualities come from, each in its own unit."""
@@ -63,21 +67,21 @@ class PictureScore(Part):
 class EpochScore(Part):
     """One judged epoch; epoch 0 is the untouched base."""
 
-    number: Epoch
-    score: float
+    number: Annotated[Epoch, Field(ge=0, lt=10**6)]
+    score: Score
     """0 to 10."""
-    pictures: float
+    pictures: Score
     """Mean of its pictures' scores, before the faults of the epoch as a whole cost anything."""
-    worst: float
+    worst: Score
     """The lowest picture's score."""
-    error: float
+    error: Score
     """Standard error of the mean over the prompts, in points."""
-    faults: dict[str, float]
+    faults: dict[str, Share]
     """By epoch metric (`copies`, `sameness`): 0 = none, 1 = completely."""
-    qualities: dict[str, float]
+    qualities: dict[str, Share]
     """By picture metric: mean over the pictures that have it, 0 to 1."""
     remarks: tuple[Remark, ...]
-    drawn: tuple[PictureScore, ...]
+    drawn: Annotated[tuple[PictureScore, ...], Field(min_length=1)]
     """Its pictures, one or more, by name."""
 
     @property
@@ -104,7 +108,7 @@ class Scores(Result):
 
     training: TrainingLevel
     metrics: tuple[MetricWords, ...]
-    epochs: tuple[EpochScore, ...]
+    epochs: Annotated[tuple[EpochScore, ...], Field(min_length=1)]
     """In order, epoch 0 first where it was drawn."""
 
     @property

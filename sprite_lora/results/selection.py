@@ -1,7 +1,7 @@
 """reports/select.json, its metrics file and the record beside the selected LoRA: which epoch, and why."""
 
 from sprite_lora.core.params import Paths
-from sprite_lora.core.result import Part, Result
+from sprite_lora.core.result import Part, Result, Score
 from sprite_lora.lora.epochs import Epoch
 from sprite_lora.results.records import TrainingRecord
 
@@ -10,7 +10,7 @@ class Best(Part):
     """The epoch with the highest score; another one than the selected where a tie went to an earlier epoch."""
 
     epoch: Epoch
-    score: float
+    score: Score
 
 
 class Selection(Result):
@@ -20,20 +20,20 @@ class Selection(Result):
     stage = "select"
 
     epoch: Epoch
-    score: float
+    score: Score
     best: Best
     runner_up: Epoch | None
-    margin: float | None
+    margin: Score | None
     """Points above the runner-up; negative where a tie went to the earlier epoch."""
-    spread: float | None
+    spread: Score | None
     """Standard error of that margin over the prompts, in points."""
     tied: tuple[Epoch, ...]
     """Epochs that cannot be distinguished from the best, the selected one among them."""
     passed_over: tuple[Epoch, ...]
     """Epochs that copy training sprites too often."""
-    base: float | None
+    base: Score | None
     """The untouched base's score."""
-    gain: float | None
+    gain: Score | None
     """Points above the untouched base."""
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -60,8 +60,8 @@ class SelectedMetrics(Part):
     """The selection in numbers."""
 
     epoch: Epoch
-    score: float
-    gain: float | None
+    score: Score
+    gain: Score | None
     """Points above the untouched base."""
 
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from sprite_lora.core.params import Paths
-from sprite_lora.core.result import Part, Result
+from sprite_lora.core.result import Count, Part, Result
 
 Severity = Literal["error", "warning", "info"]
 
@@ -24,47 +24,47 @@ class RuleCount(Part):
     """How often a rule was broken."""
 
     severity: Severity
-    findings: int
-    files: int
+    findings: Count
+    files: Count
 
 
 class Attribute(Part):
     """What captions say of one thing: `hair`, with values such as `blonde` and `long black`."""
 
-    captions: int
+    captions: Count
     """Tags that name it."""
-    values: dict[str, int]
+    values: dict[str, Count]
     """Value to the number of captions, the most frequent."""
-    different: int
+    different: Count
     """Values in all."""
 
 
 class Histogram(Part):
     """How a count is spread over the set; None where nothing was counted."""
 
-    least: int | None
-    median: int | float | None
-    most: int | None
-    histogram: dict[str, int]
+    least: Count | None
+    median: Count | float | None
+    most: Count | None
+    histogram: dict[str, Count]
     """`25-49` to how many lie in that range, in order."""
 
 
 class TokenHistogram(Histogram):
     """CLIP tokens of the captions."""
 
-    limit: int | None
+    limit: Count | None
     """train.max_token_length: more are cut off."""
 
 
 class Overview(Part):
     """What the set teaches."""
 
-    pairs: int
+    pairs: Count
     """Sprites with a caption."""
-    tags: dict[str, int]
+    tags: dict[str, Count]
     """Tag to the number of captions, the most frequent."""
     attributes: dict[str, Attribute]
-    backgrounds_drawn: dict[str, int]
+    backgrounds_drawn: dict[str, Count]
     """Nearest colour word of a sprite's border to the number of sprites."""
     tokens: TokenHistogram
     palette: Histogram

@@ -13,6 +13,9 @@ from stages.report.words import Figure, number, plural, size
 MOST_POINTS = 600
 """A line of more points is drawn through the extremes of as many stretches."""
 
+LARGEST = 1e100
+"""Values from here on are not drawn."""
+
 KINDS = ("mean", "second", "third")
 
 
@@ -32,9 +35,9 @@ def training(facts: Facts) -> Training:
     series = {name: epochs_of(points, per_epoch) for name, points in facts.series.items()}
     across = axis("epoch", 0, max((x for points in series.values() for x, _ in points), default=1), 10, whole=True)
     losses = {name: points for name, points in series.items() if "loss" in name}
-    rates = {name: points for name, points in series.items() if name.startswith("lr/")}
+    rates = {name: shown for name, points in series.items() if name.startswith("lr/") and (shown := drawable(points))}
     for name, points in losses.items():
-        finite = tuple(point for point in points if math.isfinite(point[1]))
+        finite = drawable(points)
         if len(finite) < len(points):
             notes.append(
                 f"{plural(len(points) - len(finite), 'step')} had no finite {name}; the chart leaves them out."
@@ -49,6 +52,11 @@ def training(facts: Facts) -> Training:
     if rates:
         charts.append(rate_chart(rates, across))
     return Training(figures(facts.plan), tuple(charts), tuple(notes))
+
+
+def drawable(points: Points) -> Points:
+    """Points without infinity, NaN and numbers whose sum would be infinite."""
+    return tuple(point for point in points if abs(point[1]) < LARGEST)
 
 
 def figures(plan: Plan) -> tuple[Figure, ...]:

@@ -54,3 +54,24 @@ def test_a_closed_pipe_ends_it_quietly(runner, body):
 def test_a_pipe_of_its_own_that_breaks_is_a_bug():
     done = stopped("run", "raise BrokenPipeError('between processes')")
     assert (done.returncode, "Traceback" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("runner", ["run", "run_stage"])
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("open('/proc/1/mem/x')", "error: /proc/1/mem/x: Not a directory"),
+        ("raise OSError(28, 'No space left on device')", "error: No space left on device"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(runner, body, said):
+    done = stopped(runner, body)
+    assert (done.returncode, done.stderr.splitlines()[0][: len(said)]) == (1, said)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_behind_the_output_is_one_line():
+    program = PROGRAM.format(body="print('line')", runner="run")
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")

@@ -1,5 +1,7 @@
 import hashlib
 import os
+import resource
+import signal
 import socket
 
 import pytest
@@ -84,3 +86,25 @@ def test_tree_hash_sees_names_and_contents_but_not_what_is_skipped(tmp_path):
     assert files.sha256_tree(tmp_path) == one
     (tmp_path / "sub" / "a").write_text("2")
     assert files.sha256_tree(tmp_path) != one
+
+
+@pytest.mark.parametrize("content", [b"new", b"n" * 2**20])
+def test_a_full_disk_leaves_the_old_file(tmp_path, content):
+    path = tmp_path / "report.json"
+    path.write_bytes(b"old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        with pytest.raises(SpriteLoraError, match=r"report\.json cannot be written: File too large"):
+            files.write_bytes(path, content)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (path.read_bytes(), [one.name for one in tmp_path.iterdir()]) == (b"old", ["report.json"])
+
+
+def test_a_folder_that_takes_no_files(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SpriteLoraError, match=r"file/report\.json cannot be written: "):
+        files.write_bytes(tmp_path / "file" / "report.json", b"")

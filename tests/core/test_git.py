@@ -1,15 +1,11 @@
-"""What Git holds, of a repository whose configuration would run programs."""
+"""What Git holds."""
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
+from traps import commands
 
 from sprite_lora.core import git
-
-TWO = "64c5e5885a4b06010b3a0c20edb7900dd0311025"
-"""Git's hash of the text `two`."""
 
 
 @pytest.fixture
@@ -24,13 +20,6 @@ def repository(tmp_path: Path) -> Path:
         (work / "top.bin").write_bytes(b"\0\n\xff")
         commands(work, ["add", "-A"], ["commit", "-qm", text], at=f"2025-01-0{number + 1}T12:00:00+01:00")
     return work
-
-
-def commands(folder: Path, *listed: list[str], at: str = "2025-01-01T00:00:00Z") -> None:
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-    environment = {**os.environ, "GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at, "HOME": str(folder)}
-    for arguments in listed:
-        subprocess.run(["git", *who, *arguments], cwd=folder, check=True, env=environment, capture_output=True)
 
 
 def test_files_at_a_revision(repository: Path) -> None:
@@ -93,8 +82,6 @@ def test_no_such_revision(repository: Path, revision: str) -> None:
 
 
 def test_outside_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-
     def nothing() -> None:
         assert git.root(tmp_path) is git.resolve(tmp_path, "HEAD") is git.is_clean(tmp_path) is None
         assert git.history(tmp_path) == git.read_folder(tmp_path, "HEAD", ".", ".txt") == {}
@@ -104,36 +91,3 @@ def test_outside_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not git.installed()
     nothing()
-
-
-def test_nothing_that_its_configuration_names_is_run(repository: Path, tmp_path: Path) -> None:
-    """A stranger's repository: file monitor, hooks, pager, signature check, diff, a remote helper."""
-    trap, sprung = tmp_path / "trap", tmp_path / "sprung"
-    signature = "echo '[GNUPG:] SIG_CREATED ' >&2\necho '-----BEGIN PGP SIGNATURE-----'\n"
-    trap.write_text(f"#!/bin/sh\ntouch '{sprung}'\n{signature}")
-    trap.chmod(0o755)
-    (repository / "top.bin").write_text("signed")
-    commands(repository, ["-c", f"gpg.program={trap}", "commit", "-qaS", "-m", "signed"])
-    sprung.unlink()
-    hooks = repository / ".git" / "hooks"
-    hooks.mkdir(exist_ok=True)
-    for hook in ("post-index-change", "reference-transaction", "fsmonitor-watchman"):
-        (hooks / hook).symlink_to(trap)
-    (repository / ".git" / "info" / "attributes").write_text("* diff=trap\n")
-    for key, value in {
-        "core.fsmonitor": trap, "core.pager": trap, "pager.log": trap, "gpg.program": trap, "diff.external": trap,
-        "log.showSignature": "true", "diff.trap.textconv": trap, "diff.trap.command": trap, "core.sshCommand": trap,
-        "core.alternateRefsCommand": trap, "core.repositoryFormatVersion": "1", "extensions.partialClone": "origin",
-        "remote.origin.url": f"ext::{trap}", "remote.origin.promisor": "true", "protocol.ext.allow": "always",
-    }.items():  # fmt: skip
-        commands(repository, ["config", key, str(value)])
-    (repository / ".git" / "objects" / TWO[:2] / TWO[2:]).unlink()
-    assert git.history(repository)
-    assert git.names(repository, "HEAD", ".")
-    assert git.read_folder(repository, "HEAD", "captions", ".txt") is None
-    assert git.read(repository, "HEAD", "captions/a.txt") is None
-    git.is_clean(repository)
-    git.held(repository)
-    git.difference(repository)
-    git.unknown(repository)
-    assert not sprung.exists()

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sprite_lora.core.files import canonical_json
+from sprite_lora.core.files import canonical_json, utf8
 from sprite_lora.core.header import Header, HeaderError, read_header
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.kohya.metadata import KEYS, dataset_folders, read_value, tag_frequency
@@ -89,7 +89,7 @@ def tags_digest(frequency: Mapping[str, int]) -> str:
 
 
 def _digest(content: Any) -> str:
-    return hashlib.blake2b(canonical_json(content).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(utf8(canonical_json(content)), digest_size=16).hexdigest()
 
 
 def _record(metadata: Mapping[str, str]) -> dict[str, Any]:

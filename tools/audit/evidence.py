@@ -152,6 +152,8 @@ class Evidence:
     checkpoints: list[Checkpoint] = field(default_factory=list)
     pictures: list[PictureSet] = field(default_factory=list)
     captions: list[CaptionVersion] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+    """Folders and files that could not be looked at, and why; checkpoints say it themselves."""
 
     def add(self, other: "Evidence") -> None:
         self.checkpoints.extend(other.checkpoints)

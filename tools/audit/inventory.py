@@ -19,6 +19,7 @@ def take_inventory(evidence: Evidence) -> dict[str, Any]:
     captions = sorted(evidence.captions, key=lambda one: (one.modified is None, str(one.modified), one.path))
     matches = [(one, match_pictures(one, runs)) for one in pictures]
     placed = {run.name: match_captions(run, captions) for run in runs}
+    unreadable = {one.path: one.problem for one in evidence.checkpoints if one.problem} | evidence.problems
     found = [
         *(conflict for one, links in matches for conflict in contradictions.of_pictures(one, links, runs)),
         *(conflict for run in runs for conflict in contradictions.of_captions(run, placed[run.name])),
@@ -34,7 +35,7 @@ def take_inventory(evidence: Evidence) -> dict[str, Any]:
             "captions": [_version(version) for version in captions if not _trained(version, placed)],
         },
         "contradictions": [vars(one) for one in found],
-        "unreadable": [{"file": one.path, "problem": one.problem} for one in evidence.checkpoints if one.problem],
+        "unreadable": [{"file": file, "problem": problem} for file, problem in unreadable.items()],
     }
 
 

@@ -1,12 +1,14 @@
 """A bare listing: what a file list with names, sizes and dates still tells when the files themselves are gone."""
 
 import csv
+import io
 import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import read_bounded
 from tools.audit.evidence import CaptionVersion, Checkpoint, Evidence, PictureSet
 from tools.audit.sizes import Size, parse_size
 
@@ -19,6 +21,9 @@ COLUMNS = {
 """What a column may be called."""
 
 MODELS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
+LARGEST = 2**26
+"""Bytes of a listing."""
+
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -28,19 +33,17 @@ def read_listing(file: Path) -> Evidence:
     Kinds: checkpoint, captions, outputs. Dates: ISO 8601, as the listing's own clock had them. Raises SpriteLoraError,
     with the line, for what cannot be read.
     """
+    evidence = Evidence()
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines)
-            names = _columns(file, reader.fieldnames or [])
-            evidence = Evidence()
-            for row in reader:
-                _take(
-                    f"{file}:{reader.line_num}",
-                    {key: (row.get(name) or "").strip() for key, name in names.items()},
-                    evidence,
-                )
-    except FileNotFoundError:
-        raise SpriteLoraError(f"{file} does not exist") from None
+        text = read_bounded(file, LARGEST).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        names = _columns(file, reader.fieldnames or [])
+        for row in reader:
+            _take(
+                f"{file}:{reader.line_num}",
+                {key: (row.get(name) or "").strip() for key, name in names.items()},
+                evidence,
+            )
     except (UnicodeDecodeError, csv.Error) as error:
         raise SpriteLoraError(f"{file} is not a CSV file in UTF-8: {error}") from None
     return evidence  # fmt: skip

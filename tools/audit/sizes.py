@@ -57,7 +57,7 @@ def parse_size(text: str) -> Size | None:
 
     A rounded size may have been rounded to nearest, up (GNU `ls -h`) or down, so it stands for one step to each side.
     """
-    match = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
+    match = re.fullmatch(r"\s*(\d{1,18}(?:[.,]\d{1,18})?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
     if match is None:
         return None
     number, unit = match[1].replace(",", "."), match[2].upper()

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 
 from PIL import Image
 
 from sprite_lora.core import git
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.files import sha256_set, sha256_text
+from sprite_lora.core.files import read_bounded, sha256_set, sha256_text
 from sprite_lora.core.header import HeaderError
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.dataset.caption import first_line, tags
@@ -33,37 +34,64 @@ HISTORY = 50
 
 
 def walk(paths: Iterable[Path]) -> Evidence:
-    """Everything below the paths. Files that cannot be read become evidence with a problem, never an error."""
+    """Everything below the paths. What cannot be read becomes a problem in the evidence, never an error.
+
+    Raises SpriteLoraError for a path that does not exist.
+    """
     evidence = Evidence()
     for path in paths:
         if not path.exists():
             raise SpriteLoraError(f"{path} does not exist")
         folder = path if path.is_dir() else path.parent
         history = _History(folder)
-        above = folder.resolve().parent
-        for here, names in _folders(path):
-            _take_folder(here, here.resolve().relative_to(above).as_posix(), names, history, evidence)
+        name = Path(folder.resolve().name)
+        for here, names in _folders(path, evidence.problems):
+            _take_folder(here, (name / here.relative_to(folder)).as_posix(), names, history, evidence)
     return evidence
 
 
-def _folders(path: Path) -> Iterator[tuple[Path, list[str]]]:
-    if path.is_file():
+def _folders(path: Path, problems: dict[str, str]) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder with the names of its files; links to folders are not followed."""
+    if not path.is_dir():
         yield path.parent, [path.name]
         return
-    for here, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if name not in SKIPPED)
-        yield Path(here), sorted(name for name in names if not name.startswith("."))
+    waiting = [path]
+    while waiting:
+        here = waiting.pop()
+        try:
+            with os.scandir(here) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            problems[here.as_posix()] = f"cannot be read: {error.strerror}"
+            continue
+        folders = {entry.name for entry in inside if _is_folder(entry)}
+        yield here, [entry.name for entry in inside if entry.name not in folders and not entry.name.startswith(".")]
+        waiting += [
+            here / entry.name
+            for entry in reversed(inside)
+            if entry.name in folders - SKIPPED and not entry.is_symlink()
+        ]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or a link to one; a link in a circle is neither."""
+    with suppress(OSError):
+        return entry.is_dir()
+    return False
 
 
 class _History:
     """Git's dates for the files below a folder; none where it lies in no repository."""
 
     def __init__(self, folder: Path) -> None:
-        self.root = git.root(folder)
-        self.changes = git.history(folder) if self.root else {}
+        root = git.root(folder)
+        self.folder = folder
+        self.below = folder.resolve().relative_to(root) if root else None
+        """Where the folder lies in its repository."""
+        self.changes = git.history(folder) if root else {}
 
     def key(self, path: Path) -> str | None:
-        return path.resolve().relative_to(self.root).as_posix() if self.root else None
+        return (self.below / path.relative_to(self.folder)).as_posix() if self.below is not None else None
 
     def since(self, path: Path) -> datetime | None:
         """When the file was last committed: it has been as it is since then, if it has no newer change."""
@@ -80,23 +108,44 @@ def _take_folder(here: Path, name_here: str, names: list[str], history: _History
     for name in names:
         if name.lower().endswith((*CHECKPOINTS, *PICKLES)):
             evidence.checkpoints.append(_checkpoint(here / name, history))
-    texts = [name for name in names if name.lower().endswith(".txt")]
-    pictures = [name for name in names if name.lower().endswith(PICTURES)]
-    if _are_captions(here, names, texts, pictures):
-        evidence.captions.extend(_caption_versions(here, texts, history))
+    texts = _files(here, names, (".txt",), evidence.problems)
+    pictures = _files(here, names, PICTURES, evidence.problems)
+    if _are_captions(names, texts, pictures):
+        try:
+            evidence.captions.extend(_caption_versions(here, list(texts), history))
+        except SpriteLoraError as error:
+            evidence.problems[here.as_posix()] = str(error.args[0])
         captioned = {name.rsplit(".", 1)[0] for name in texts}
-        pictures = [name for name in pictures if name.rsplit(".", 1)[0] not in captioned]
+        pictures = {name: size for name, size in pictures.items() if name.rsplit(".", 1)[0] not in captioned}
     if pictures:
-        evidence.pictures.append(_picture_set(here, name_here, pictures, history))
+        evidence.pictures.append(_picture_set(here, name_here, list(pictures), history))
+
+
+def _files(here: Path, names: list[str], endings: tuple[str, ...], problems: dict[str, str]) -> dict[str, int]:
+    """Name to size of the regular files with these endings."""
+    found = {}
+    for name in names:
+        if name.lower().endswith(endings):
+            try:
+                stat = (here / name).stat()
+            except OSError as error:
+                problems[(here / name).as_posix()] = f"cannot be read: {error.strerror}"
+                continue
+            if S_ISREG(stat.st_mode):
+                found[name] = stat.st_size
+            else:
+                problems[(here / name).as_posix()] = "is a pipe, socket or device"
+    return found
 
 
 def _checkpoint(path: Path, history: _History) -> Checkpoint:
-    content, problem = None, None
+    content, problem, size = None, None, 0
     try:
         content = read_content(path)
     except HeaderError as error:
         problem = str(error.args[0]).removeprefix(f"{path}: ")
-    size = path.stat().st_size if path.exists() else 0
+    with suppress(OSError):
+        size = path.stat().st_size
     return Checkpoint(path.as_posix(), exact(size), _modified(path), content, problem, history.since(path))
 
 
@@ -106,9 +155,9 @@ def _modified(path: Path) -> datetime | None:
     return None
 
 
-def _are_captions(here: Path, names: list[str], texts: list[str], pictures: list[str]) -> bool:
+def _are_captions(names: list[str], texts: dict[str, int], pictures: dict[str, int]) -> bool:
     """Two or more short texts that stand beside pictures of their names, or with nothing but texts and pictures."""
-    if len(texts) < 2 or any((here / name).stat().st_size > LARGEST_CAPTION for name in texts):
+    if len(texts) < 2 or max(texts.values()) > LARGEST_CAPTION:
         return False
     stems = {name.rsplit(".", 1)[0] for name in pictures}
     paired = sum(name.rsplit(".", 1)[0] in stems for name in texts)
@@ -117,7 +166,9 @@ def _are_captions(here: Path, names: list[str], texts: list[str], pictures: list
 
 def _caption_versions(here: Path, names: list[str], history: _History) -> Iterator[CaptionVersion]:
     """The folder as it is, and as Git has held it."""
-    texts = {name.rsplit(".", 1)[0]: (here / name).read_text(encoding="utf-8", errors="replace") for name in names}
+    texts = {
+        name.rsplit(".", 1)[0]: read_bounded(here / name, LARGEST_CAPTION).decode("utf-8", "replace") for name in names
+    }
     newest = max((time for name in names if (time := _modified(here / name))), default=None)
     now = _version(here.as_posix(), texts, newest, None)
     commits = history.versions(here, names)
@@ -169,7 +220,7 @@ def _sources(path: Path) -> list[tuple[str | None, str | None]]:
     try:
         with Image.open(path, formats=["PNG"]) as image:
             texts = {key: value for key, value in image.info.items() if isinstance(value, str)}
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except Exception:  # whatever Pillow raises: a picture that cannot be read says nothing of what drew it
         return []
     if METADATA_KEY in texts:
         with suppress(ValueError, RecursionError):

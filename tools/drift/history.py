@@ -12,6 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from sprite_lora.bases.registry import REGISTRY, ignored_settings
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import read_bounded
 from sprite_lora.core.yaml_text import parse
 from sprite_lora.kohya.effective import SETTINGS, resolve
 from sprite_lora.results.run_facts import SAMPLING, Base, Captions, Prompts, RunFacts
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     FamilyName = str
 else:
     FamilyName = Literal[tuple(REGISTRY)]
+
+
+LARGEST = 2**20
+"""Bytes of a file that is read whole: params, history, a caption."""
 
 
 class Part(BaseModel):
@@ -152,7 +157,7 @@ def _captions(found: HistoryCaptions, folder: Path | None) -> Captions:
         here = folder / found.version
         if not here.is_dir():
             raise SpriteLoraError(f"{here} does not exist", f"--captions names a folder that holds {found.version}/")
-        texts = {file.stem: file.read_text(encoding="utf-8") for file in sorted(here.glob("*.txt"))}
+        texts = {stem: content.decode("utf-8", "replace") for stem, content in caption_files(here).items()}
     return Captions(
         texts=texts,
         sha256=found.sha256,
@@ -162,9 +167,15 @@ def _captions(found: HistoryCaptions, folder: Path | None) -> Captions:
     )
 
 
+def caption_files(folder: Path) -> dict[str, bytes]:
+    """Stem to content of a folder's captions. Raises SpriteLoraError where one is no file, or too large."""
+    return {file.stem: read_bounded(file, LARGEST) for file in sorted(folder.glob("*.txt"))}
+
+
 def read_yaml(path: Path) -> Any:
     """A YAML file's content. Raises SpriteLoraError where it is none."""
     try:
-        return parse(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise SpriteLoraError(f"{path} cannot be read as YAML: {error}") from None
+        return parse(read_bounded(path, LARGEST).decode())
+    except (UnicodeDecodeError, YAMLError, ValueError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        raise SpriteLoraError(f"{path} cannot be read as YAML: {reason}") from None

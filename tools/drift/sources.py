@@ -13,7 +13,7 @@ from sprite_lora.bases.registry import chosen_code as chosen_family
 from sprite_lora.core import git
 from sprite_lora.core.code import code_hash
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.files import sha256
+from sprite_lora.core.files import read_bounded, sha256, utf8
 from sprite_lora.core.header import read_header
 from sprite_lora.core.params import FILE, Paths
 from sprite_lora.core.precision import name_of
@@ -25,7 +25,7 @@ from sprite_lora.kohya.effective import resolve
 from sprite_lora.kohya.metadata import flags, tag_frequency
 from sprite_lora.lora.layout import Module, family, read_modules
 from sprite_lora.results.run_facts import CODE, Base, Captions, RunFacts, from_params, from_record
-from tools.drift.history import facts, is_history, read_history, read_yaml
+from tools.drift.history import LARGEST, caption_files, facts, is_history, read_history, read_yaml
 
 
 def read_facts(what: str | None, captions: Path | None) -> RunFacts:
@@ -50,15 +50,15 @@ def _params_file(path: Path, name: str) -> RunFacts:
     content = read_yaml(path)
     if not isinstance(content, Mapping) or "train" not in content:
         raise SpriteLoraError(f"{path} holds no section `train`", "params files and history files are compared")
-    folder = path.parent / str(_paths(content).get("regularisation"))
-    pictures = sum(1 for _ in folder.rglob("*.png")) if folder.is_dir() else 0
+    folder = _below(path.parent, content, "regularisation")
+    pictures = sum(1 for _ in folder.rglob("*.png")) if folder and folder.is_dir() else 0
     captions, family_name = _captions_beside(path, content), _family(path.parent, content)
-    start = path.parent / str(_paths(content).get("network_weights"))
-    start_hash = sha256(start) if start.is_file() else None
+    start = _below(path.parent, content, "network_weights")
+    start_hash = sha256(start) if start and start.is_file() else None
     found = from_params(content, name, f"{path}", captions, family_name, pictures, start_hash)
     if path != FILE:
         return found
-    base = Path(found.base.name) if found.base.name else None
+    base = _below(Path(), content, "base")
     code = {}
     if base and base.exists() and Path("dvc.yaml").is_file():
         chosen = [*chosen_backend(str(content["train"].get("backend"))), *chosen_family(base)]
@@ -82,14 +82,19 @@ def _paths(content: Mapping[str, Any]) -> Mapping[str, Any]:
     return paths if isinstance(paths, Mapping) else {}
 
 
+def _below(root: Path, content: Mapping[str, Any], key: str) -> Path | None:
+    """What a path of a params file names; None for one that leads out of the file's folder, or that is none."""
+    value = _paths(content).get(key)
+    path = Path(value) if isinstance(value, str) and value.isprintable() else None
+    return None if path is None or path.is_absolute() or ".." in path.parts else root / path
+
+
 def _captions_beside(path: Path, content: Mapping[str, Any]) -> Captions | None:
     """The captions that the file's paths name, from its own folder or, for a preset, from where one stands."""
-    folder = _paths(content).get("captions")
-    if folder is None:
-        return None
-    for here in (path.parent / str(folder), Path(str(folder))):
-        if here.is_dir():
-            return _captions({file.stem: file.read_bytes() for file in here.glob("*.txt")}, here.as_posix())
+    for root in (path.parent, Path()):
+        folder = _below(root, content, "captions")
+        if folder is not None and folder.is_dir():
+            return _captions(caption_files(folder), folder.as_posix())
     return None
 
 
@@ -100,11 +105,12 @@ def _captions(contents: Mapping[str, bytes], version: str) -> Captions:
 
 def _family(root: Path, content: Mapping[str, Any]) -> str | None:
     """Family of the base that `paths.base` names, by the width of text that its U-Net reads."""
-    base = _paths(content).get("base")
-    config = next((file for here in (root, Path()) if (file := here / str(base) / "unet/config.json").is_file()), None)
+    bases = (_below(here, content, "base") for here in (root, Path()))
+    configs = (base / "unet/config.json" for base in bases if base is not None)
+    config = next((file for file in configs if file.is_file()), None)
     if config is None:
         return None
-    width = json.loads(config.read_text(encoding="utf-8")).get("cross_attention_dim")
+    width = read_object(read_bounded(config, LARGEST), f"{config}").get("cross_attention_dim")
     known = family_of_width(width)
     return None if known == UNKNOWN else known
 
@@ -118,7 +124,7 @@ def _checkpoint(path: Path) -> RunFacts:
     base, _ = family(modules)
     known = None if base == UNKNOWN else base
     if METADATA_KEY in header.metadata:
-        record = _record(path, header.metadata[METADATA_KEY])
+        record = read_object(header.metadata[METADATA_KEY], f"{path}: its `{METADATA_KEY}` metadata")
         counts = flags(header.metadata)
         images, regular = counts.get("num_train_images"), counts.get("num_reg_images", 0)
         found = from_record(record, path.name, f"{path}: our record", known, images, regular, counts.get("vae"))
@@ -145,14 +151,15 @@ def _checkpoint(path: Path) -> RunFacts:
     )
 
 
-def _record(path: Path, text: str) -> dict[str, Any]:
+def read_object(text: str | bytes, name: str) -> dict[str, Any]:
+    """A JSON object. Raises SpriteLoraError, with `name`, for anything else."""
     try:
-        record = json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict):
-        raise SpriteLoraError(f"{path}: its `{METADATA_KEY}` metadata is no record", "the file was changed since")
-    return record
+        content = None
+    if not isinstance(content, dict):
+        raise SpriteLoraError(f"{name} holds no JSON object", "the file was changed since it was written")
+    return content
 
 
 def _with_tags(found: RunFacts, metadata: Mapping[str, str]) -> RunFacts:
@@ -184,8 +191,8 @@ def _revision(what: str) -> RunFacts:
         raise SpriteLoraError(f"{what}: {FILE} is not in that revision")
     try:
         content = parse(params)
-    except YAMLError as error:
-        raise SpriteLoraError(f"{what}: {FILE} is not valid YAML there: {error}") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise SpriteLoraError(f"{what}: {FILE} is not valid YAML there: {' '.join(str(error).split())}") from None
     if not isinstance(content, Mapping) or "train" not in content:
         raise SpriteLoraError(f"{what}: {FILE} holds no section `train` there")
     source = f"{FILE} at {commit[:10]}"
@@ -207,5 +214,6 @@ def _captions_at(commit: str, content: Mapping[str, Any]) -> Captions | None:
     report = git.read(Path(), commit, f"{paths.get('reports', Paths.reports)}/captions.json")
     if report is None:
         return None
-    texts = {str(stem): str(text).encode() for stem, text in json.loads(report).items()}
-    return _captions(texts, f"captions.json at {commit[:10]}")
+    name = f"captions.json at {commit[:10]}"
+    texts = {stem: utf8(str(text)) for stem, text in read_object(report, name).items()}
+    return _captions(texts, name)

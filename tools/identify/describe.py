@@ -9,12 +9,16 @@ from sprite_lora.art.image_file import read_chunks
 from sprite_lora.bases.layout import describe_model
 from sprite_lora.bases.registry import family_of_width, label
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import open_regular, read_bounded
 from sprite_lora.core.header import read_header
 from sprite_lora.core.record import METADATA_KEY
 from sprite_lora.lora.layout import read_modules
 from sprite_lora.results.picture import PARAMETERS, parse_web_ui
 from tools.identify.adapter import contradictions, describe_adapter, read_object
 from tools.identify.hashes import compare, compute, read_alphas
+
+LARGEST = 2**20
+"""Bytes of a configuration beside a model."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -28,6 +32,8 @@ def describe(path: Path, *, tensors: bool = False, hashes: bool = False) -> dict
         found = _describe(path, tensors or hashes, hashes)
     except SpriteLoraError as error:
         found = {"kind": "unreadable", "problems": [_one_line(error, path)]}
+    except OSError as error:
+        found = {"kind": "unreadable", "problems": [f"cannot be read: {error.strerror or error}"]}
     return {"file": path.as_posix(), **found}
 
 
@@ -37,13 +43,12 @@ def _one_line(error: SpriteLoraError, path: Path) -> str:
 
 
 def _describe(path: Path, tensors: bool, hashes: bool) -> dict[str, Any]:
-    if not path.exists():
-        raise SpriteLoraError(f"{path} does not exist")
     if path.is_dir():
         return _describe_folder(path, tensors, hashes)
-    with path.open("rb") as file:
-        if file.read(8) == PNG:
-            return _describe_picture(path)
+    with open_regular(path) as file:
+        start = file.read(8)
+    if start == PNG:
+        return _describe_picture(path)
     return _describe_tensors(path, tensors, hashes)
 
 
@@ -85,11 +90,11 @@ def _count(shape: list[int]) -> int:
 def _adapter_config(path: Path) -> Mapping[str, Any] | None:
     """PEFT's `adapter_config.json` beside an adapter."""
     file = path.with_name("adapter_config.json")
-    if not file.is_file() or file.stat().st_size > 2**20:
+    if not file.is_file() or file.stat().st_size > LARGEST:
         return None
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 
@@ -124,10 +129,10 @@ def _describe_folder(path: Path, tensors: bool, hashes: bool) -> dict[str, Any]:
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
+    if not path.exists():
         return {}
+    try:
+        content = json.loads(read_bounded(path, LARGEST))
     except (ValueError, RecursionError):
         raise SpriteLoraError(f"{path}: is not JSON") from None
     return content if isinstance(content, dict) else {}

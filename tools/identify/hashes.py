@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sprite_lora.core.files import utf8
 from sprite_lora.core.header import Header
 from sprite_lora.lora.layout import Module
 
@@ -45,7 +46,7 @@ def _legacy_start(header: Header) -> int | None:
     """
     content: dict[str, Any] = {"__metadata__": {k: v for k, v in header.metadata.items() if k.startswith("ss_")}}
     text = json.dumps({**content, **header.tensors}, separators=(",", ":"), ensure_ascii=False)
-    length = len(text.encode())
+    length = len(utf8(text))
     start = LEGACY_START - (8 + length + -length % 8)
     return start if start >= 0 else None
 

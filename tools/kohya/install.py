@@ -60,5 +60,5 @@ def check_out(source: str, tag: str, folder: Path) -> None:
 
 def run(*command: str) -> None:
     """Run uv. Raises SpriteLoraError where it fails; it says why itself."""
-    if subprocess.run(command, check=False).returncode:
+    if subprocess.run(command, check=False).returncode:  # noqa: S603  uv
         raise SpriteLoraError(f"failed: {shlex.join(command)}", "correct what uv says, then run the same again")

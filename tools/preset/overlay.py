@@ -10,6 +10,7 @@ from ruamel.yaml.nodes import MappingNode
 
 from sprite_lora.bases.sample_params import Sample
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import read_bounded
 from sprite_lora.core.yaml_text import parse
 from sprite_lora.dataset.checks.finding import quote
 from sprite_lora.dataset.package_params import Package
@@ -19,6 +20,9 @@ from stages.validate.settings import LATENT
 from tools.preset.edit import Overlay, Setting, compose, written
 
 PRESETS = Path("presets")
+
+LARGEST_FILE = 2**20
+"""Bytes of a preset."""
 
 DECIDES = {
     "paths": {"base"},
@@ -41,13 +45,13 @@ def presets() -> dict[str, Path]:
 
 def title(path: Path) -> str:
     """A preset's first line, which says what it is for."""
-    return path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("#").strip()
+    return read_bounded(path, LARGEST_FILE).decode("utf-8", "replace").partition("\n")[0].removeprefix("#").strip()
 
 
 def load_preset(path: Path) -> Overlay:
     """The settings of a preset's file. Raises SpriteLoraError where it holds anything that no preset decides."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path, LARGEST_FILE).decode()
         content, root = parse(text), compose(text)
     except (OSError, UnicodeDecodeError, YAMLError, ValueError, RecursionError) as error:
         raise SpriteLoraError(f"{path} cannot be read as YAML: {error}") from None

@@ -85,7 +85,7 @@ def follow(
     with log.open("ab") as kept:
         kept.write(f"$ {' '.join(command)}\n".encode())
         kept.flush()
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603  a pinned checkout's trainer
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True, pass_fds=(lock,),
         )  # fmt: skip

@@ -1,5 +1,6 @@
 """The real listing, and what a listing may look like."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,24 @@ def test_mistakes_are_told_with_their_line(tmp_path: Path, text: str, message: s
 def test_a_listing_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SpriteLoraError, match="does not exist"):
         read_listing(tmp_path / "l.csv")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff", b"\0", b"path,modified\n\"", b"path,size,modified\na.png," + b"9" * 9000 + b",",
+     b"path,modified\na,9999999"],
+)  # fmt: skip
+def test_any_listing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    try:
+        said = str(len(read_listing(tmp_path / "a.csv").pictures))
+    except SpriteLoraError as error:
+        said = str(error.args[0])
+    assert "\n" not in said
+
+
+def test_a_listing_that_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "absent", ""):
+        with pytest.raises(SpriteLoraError):
+            read_listing(tmp_path / name)

@@ -34,7 +34,8 @@ stages:
 
 def run(line):
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return subprocess.run(line, shell=True, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run(line, shell=True, env=environment, capture_output=True, text=True)  # noqa: S602  as typed
 
 
 @pytest.fixture(scope="module")
