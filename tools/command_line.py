@@ -27,6 +27,7 @@ TOOLS = {
     "convert": "tools.convert",
     "preset": "tools.preset.command",
     "kohya": "tools.kohya.command",
+    "run": "tools.run.command",
 }
 
 STAGES = ("validate", "package", "train", "sample", "score", "select", "finish", "report")

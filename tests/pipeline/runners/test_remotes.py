@@ -1,0 +1,59 @@
+"""`dvc push` and `dvc pull` with real servers on loopback: S3 by rclone, and ssh."""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from runner_cases import USER
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def s3(tmp_path):
+    """Address of an S3 server with a bucket `lora`, and the keys that open it, as environment variables."""
+    rclone = shutil.which("rclone", path=str(Path(sys.executable).parent))
+    (tmp_path / "s3/lora").mkdir(parents=True)
+    address = "127.0.0.1:18333"
+    server = subprocess.Popen(
+        [rclone, "serve", "s3", "--addr", address, "--auth-key", "key,secret", str(tmp_path / "s3")],
+        stderr=(tmp_path / "s3.log").open("w"),
+    )
+    end = time.monotonic() + 20
+    while "Starting s3 server" not in (tmp_path / "s3.log").read_text() and time.monotonic() < end:
+        time.sleep(0.1)
+    yield f"http://{address}", {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    server.terminate()
+    server.wait()
+
+
+def comes_back(project, tmp_path, **environment):
+    """Push from one clone and pull in another: the same outputs, and nothing to run."""
+    project.commit("remote")
+    project.run("dvc", "push", **environment)
+    project.run("git", "clone", "-q", str(project.root), str(tmp_path / "elsewhere"))
+    other = type(project)(tmp_path / "elsewhere")
+    local = project.root / ".dvc/config.local"
+    if local.exists():
+        shutil.copy(local, other.root / ".dvc/config.local")
+    other.run("dvc", "pull", **environment)
+    assert other.tensors() == project.tensors()
+    assert other.pictures() == project.pictures()
+    assert "up to date" in other.run("dvc", "status").stdout
+
+
+def test_s3(project, s3, tmp_path):
+    address, keys = s3
+    project.run("dvc", "remote", "add", "-d", "store", "s3://lora/cache")
+    project.run("dvc", "remote", "modify", "store", "endpointurl", address)
+    comes_back(project, tmp_path, **keys)
+    assert "secret" not in (project.root / ".dvc/config").read_text()
+
+
+def test_ssh(project, box, tmp_path):
+    project.run("dvc", "remote", "add", "-d", "store", f"ssh://{USER}@127.0.0.1:{box.port}{box.home}/store")
+    project.run("dvc", "remote", "modify", "--local", "store", "keyfile", str(box.client / "client"))
+    comes_back(project, tmp_path)

@@ -1,0 +1,88 @@
+"""The project here and the machine that ssh reaches, for tests of `sprite-lora run`."""
+
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+USER = "sprite-lora-box"
+
+
+@dataclass(frozen=True)
+class Box:
+    """The machine, as its user and as the project that reaches it see it."""
+
+    user: str
+    home: Path
+    client: Path
+    """Folder of the client's ssh configuration."""
+    port: int
+
+    def as_user(self, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a shell line as the user there."""
+        return subprocess.run(
+            ["su", "-", USER, "-s", "/bin/bash", "-c", command], check=check, capture_output=True, text=True
+        )
+
+
+def environment_there() -> str:
+    """A shell line that makes an environment there in no time: this one's packages, and the project's own folder.
+
+    It stands for `uv sync`, which takes a minute and seven gigabytes for a user with an empty cache.
+    """
+    import torch
+
+    packages = Path(torch.__file__).parents[1]
+    program = r"#!$PWD/.venv/bin/python\nimport sys\nfrom snakemake.cli import main\nsys.exit(main())\n"
+    return (
+        "[ -d .venv ] || { /usr/bin/python3 -m venv --without-pip .venv"
+        f" && printf '%s\\n' {packages} $PWD > $(echo .venv/lib/python3*/site-packages)/project.pth"
+        f' && printf "{program}" > .venv/bin/snakemake && chmod +x .venv/bin/snakemake; }}'
+    )
+
+
+class Near:
+    """The project here, and what is to be done with the machine."""
+
+    def __init__(self, project, box):
+        self.project, self.box = project, box
+        self.folder = f"work-{project.root.parent.name}"
+        self.there = box.home / self.folder
+        self.describe()
+
+    def describe(self, **more):
+        """Write runners.yaml."""
+        runner = {"kind": "ssh", "host": "box", "folder": self.folder, "setup": environment_there(), **more}
+        (self.project.root / "runners.yaml").write_text(yaml.safe_dump({"box": runner}))
+
+    def environment(self):
+        return self.project.environment() | {"PATH": f"{self.box.client}:{self.project.environment()['PATH']}"}
+
+    def run(self, *arguments, check=True):
+        """`sprite-lora run --on box`."""
+        command = ("sprite-lora", "run", "--on", "box", *arguments)
+        return self.project.run(*command, check=check, PATH=self.environment()["PATH"])
+
+    def start(self, *arguments):
+        """The same in the background, in a process group of its own; `said` is what it prints."""
+        self.output = self.project.root.parent / "said"
+        return subprocess.Popen(
+            ["sprite-lora", "run", "--on", "box", *arguments], cwd=self.project.root, env=self.environment(),
+            stdout=self.output.open("a"), stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    @property
+    def said(self):
+        return self.output.read_text()
+
+    def wait_for(self, condition, what, seconds=120):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"waited {seconds} s for {what}: {self.said}"
+            time.sleep(0.05)
+
+    def wait_for_epoch(self):
+        """Until one of two epochs is finished there: the middle of the training."""
+        self.wait_for(lambda: list(self.there.glob("state/train/*/epochs/*-000001.safetensors")), "an epoch there")

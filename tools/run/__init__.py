@@ -1,0 +1,1 @@
+"""Runs stages on another machine, under the same `dvc repro`."""

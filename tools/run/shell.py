@@ -1,0 +1,37 @@
+"""The shell that DVC runs stages with under `sprite-lora run`: some on another machine, all others here.
+
+DVC runs a stage as `$SHELL -c COMMAND`, and names it in DVC_STAGE (dvc/stage/run.py). On Windows it takes no SHELL.
+"""
+
+import os
+import sys
+
+from sprite_lora.core.errors import run
+from tools.run.runners import SlurmRunner, load_runner
+from tools.run.slurm import run_on_cluster
+from tools.run.ssh import Machine
+from tools.run.task import require_unchanged, task_of
+
+RUNNER, OWN_SHELL = "SPRITE_LORA_RUNNER", "SPRITE_LORA_SHELL"
+"""Environment: the runner's name, and what SHELL was before."""
+
+
+def main() -> None:
+    """`sprite-lora-shell -c COMMAND`."""
+    run(lambda: sys.exit(execute(sys.argv[-1])))
+
+
+def execute(command: str) -> int:
+    """Run a stage's command on the runner's machine, and return its exit code; or here, in this process's place."""
+    shell = os.environ.get(OWN_SHELL) or "/bin/sh"
+    os.environ["SHELL"] = shell
+    stage = os.environ.get("DVC_STAGE", "").rpartition(":")[2]
+    name = os.environ[RUNNER]
+    runner = load_runner(name)
+    if stage not in runner.stages:
+        os.execv(shell, [shell, "-c", command])
+    task = task_of(stage, command)
+    code = run_on_cluster(name, runner, task) if isinstance(runner, SlurmRunner) else Machine(name, runner).run(task)
+    if code == 0:
+        require_unchanged(task)
+    return code
