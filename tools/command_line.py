@@ -28,6 +28,7 @@ TOOLS = {
     "preset": "tools.preset.command",
     "kohya": "tools.kohya.command",
     "run": "tools.run.command",
+    "doctor": "tools.doctor.command",
 }
 
 STAGES = ("validate", "package", "train", "sample", "score", "select", "finish", "report")

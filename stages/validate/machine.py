@@ -12,6 +12,9 @@ from sprite_lora.kohya.train_params import Train
 PACKAGES = {"AdamW8bit": "bitsandbytes", "Lion": "lion_pytorch", "Prodigy": "prodigyopt"}
 """Of the optimizers that torch and transformers have not."""
 
+ELSEWHERE = "SPRITE_LORA_TRAINS_ELSEWHERE"
+"""Environment variable that `sprite-lora run` sets where `train` runs on another machine, which checks by itself."""
+
 BF16 = (8, 0)
 """The first compute capability with bf16."""
 
@@ -19,9 +22,9 @@ BF16 = (8, 0)
 def machine_problems(train: Train) -> Iterator[tuple[str, str]]:
     """Key of the section `train` and message, for each value that this machine cannot do.
 
-    None where torch is not installed: no training runs here, and the machine that trains checks again.
+    None where no training runs here: where torch is not installed, or a runner trains; that machine checks again.
     """
-    if not _is_installed("torch"):
+    if not _is_installed("torch") or ELSEWHERE in os.environ:
         return
     gpus = gpu.capabilities()
     if not gpus:

@@ -21,7 +21,7 @@ from tools.run.shell import OWN_SHELL, RUNNER
 @click.option("--stop", is_flag=True, help="Have the job that runs there save what it has and end.")
 @click.argument("targets", nargs=-1)
 def command(name: str, status: bool, stop: bool, targets: tuple[str, ...]) -> None:
-    """`dvc repro` with `train` and `sample` on another machine; results and dvc.lock come out here as ever.
+    """Run the pipeline with `train` and `sample` on another machine; results and dvc.lock come out here as ever.
 
     TARGETS and further options go to `dvc repro`. The same without this command:
     SHELL=$(which sprite-lora-shell) SPRITE_LORA_RUNNER=NAME dvc repro

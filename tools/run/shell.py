@@ -7,6 +7,7 @@ import os
 import sys
 
 from sprite_lora.core.errors import run
+from stages.validate.machine import ELSEWHERE
 from tools.run.runners import SlurmRunner, load_runner
 from tools.run.slurm import run_on_cluster
 from tools.run.ssh import Machine
@@ -28,6 +29,8 @@ def execute(command: str) -> int:
     stage = os.environ.get("DVC_STAGE", "").rpartition(":")[2]
     name = os.environ[RUNNER]
     runner = load_runner(name)
+    if "train" in runner.stages:
+        os.environ[ELSEWHERE] = "1"
     if stage not in runner.stages:
         os.execv(shell, [shell, "-c", command])
     task = task_of(stage, command)

@@ -28,6 +28,9 @@ NO_CONNECTION = 255
 BUSY = 75
 """there.sh's exit code where another job runs."""
 
+PROBE = 8_000_000
+"""Bytes that are sent to measure the link."""
+
 PATIENCE = (2, 5, 10, 30, 60)
 """Seconds between tries to reach a machine again; the last one counts for all further tries."""
 
@@ -65,6 +68,29 @@ class Machine:
             say(f"{task.stage} is told to save what it has and to end")
             self._reach("stop")
             return self._follow(task, job)
+
+    def check(self, task: Task) -> int:
+        """Bring a task there, say how fast the link is, and run its command in sight. Returns its exit code."""
+        self._reach("prepare")
+        begun = time.monotonic()
+        self._send(task)
+        say(f"code and inputs of {task.stage} are on {self.name}, after {time.monotonic() - begun:.0f} s")
+        say(f"the link to it: {self._megabytes_per_second():.1f} MB a second")
+        words = self._words("call", "none", self.runner.setup, task.command)
+        with SCRIPT.open("rb") as script:
+            done = subprocess.Popen([*SSH, self.runner.host, *words], stdin=script, stdout=subprocess.PIPE)
+            assert done.stdout is not None
+            with done:
+                for line in done.stdout:
+                    show(line.decode(errors="replace"))
+        return done.returncode
+
+    def _megabytes_per_second(self) -> float:
+        """Of random bytes, sent there once."""
+        begun = time.monotonic()
+        command = [*SSH, self.runner.host, "cat >/dev/null"]
+        subprocess.run(command, input=os.urandom(PROBE), capture_output=True, check=False)
+        return PROBE / 1e6 / (time.monotonic() - begun)
 
     def jobs(self) -> list[list[str]]:
         """Name, state and last line of each job there, as far as it is kept."""

@@ -43,6 +43,13 @@ start)  # SECONDS SETUP COMMAND IDLE_SECONDS AT_IDLE
     for _ in 1 2 3 4 5 6 7 8 9 10; do [ -f "$job/pid" ] && exit 0; sleep 0.2; done
     echo "the job did not start"; exit 70
     ;;
+call)  # SETUP COMMAND, in sight; no job
+    cd "$folder"
+    PATH=$HOME/.local/bin:$PATH
+    sh -c "$4" </dev/null
+    PATH=$PWD/.venv/bin:$PATH
+    exec sh -c "$5" </dev/null
+    ;;
 follow)  # BYTES already seen
     cd "$folder"
     pid=$(cat "$job/pid")

@@ -210,7 +210,7 @@ RULES: dict[str, Rule] = {
     "machine": Rule(
         "error",
         "setting that this machine cannot do",
-        "change it, or train on another machine: validate.severity {machine: warning} lets it pass here",
+        "change it, or train elsewhere: sprite-lora run --on NAME; validate.severity {machine: warning} lets it pass",
     ),
     "disk": Rule("error", "not enough free disk", "free some, or save fewer epochs (train.save_every_n_epochs)"),
 }

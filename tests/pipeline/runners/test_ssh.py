@@ -136,6 +136,13 @@ def test_limit_is_kept_there(near_training):
     assert "stopped: it ran for 8 seconds, the limit" in (code.parent / "log").read_text()
 
 
+def test_doctor_looks_at_the_machine(near_training):
+    done = near_training.project.run("sprite-lora", "doctor", "--on", "box", PATH=near_training.environment()["PATH"])
+    assert "the link to it: " in done.stdout
+    assert "none: train and sample run on the CPU" in done.stdout
+    assert str(near_training.there) in done.stdout, "the disk there, not the one here"
+
+
 def test_link_in_results_is_refused(near_training, monkeypatch):
     monkeypatch.chdir(near_training.project.root)
     monkeypatch.setenv("PATH", near_training.environment()["PATH"])

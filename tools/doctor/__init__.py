@@ -1,0 +1,1 @@
+"""Whether a machine can do what params.yaml asks for, before it costs money."""
