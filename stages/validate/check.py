@@ -46,7 +46,7 @@ class Checked:
     sprites: Folder | None = None
     captions: Folder | None = None
     plan: Plan | None = None
-    """None where the settings, the base or the regularisation pictures are wrong."""
+    """None where the settings, the base or the regularisation pictures are wrong, and where there are no pairs."""
 
 
 def check(settings: Settings) -> Checked:
@@ -99,7 +99,7 @@ def check(settings: Settings) -> Checked:
                 found.append(settings.finding("bad-value", ("train", "kohya_args"), message))
         for name, message in wrong_script(keys | train.kohya_args, family_of(paths.base).name):
             found.append(settings.finding("bad-value", ("train", name if name in keys else "kohya_args"), message))
-    if tokenizer and train and regularisation is not None:
+    if tokenizer and train and regularisation is not None and checked.pairs:
         repeats = [picture.repeats for picture in regularisation]
         try:
             plan = make_plan(len(checked.pairs), package, train, lora_targets(paths.base), repeats)

@@ -70,10 +70,9 @@ def test_timesteps_are_drawn_from_the_range(project, make_run, least, most):
     assert seen.double().mean().item() == pytest.approx((first + last) / 2, abs=0.1 * (last - first) + 0.01)
 
 
-def test_timesteps_that_the_base_has_not_are_refused(project, make_run):
-    run = make_run(project, max_timestep=1001)
-    with pytest.raises(SpriteLoraError, match="the base model has timesteps 0 to 1000"):
-        run.batch(run.pictures, 0)
+def test_timesteps_that_no_base_has_are_refused(project, make_run):
+    with pytest.raises(SpriteLoraError, match=r"max_timestep` is 1001: input should be less"):
+        make_run(project, max_timestep=1001)
 
 
 def test_zero_terminal_snr_is_trained_on(project, make_run):

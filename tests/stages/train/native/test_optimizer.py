@@ -207,7 +207,7 @@ def test_8bit_needs_its_package(monkeypatch):
         one_weight("AdamW8bit")
 
 
-@pytest.mark.parametrize("limit", [0.0, 1e-3, 1e9])
+@pytest.mark.parametrize("limit", [0.0, 1e-3, 1e6])
 def test_gradients_are_clipped_over_all_weights(project, make_run, limit, monkeypatch):
     run = make_run(project, max_grad_norm=limit)
     seen = {}
