@@ -58,7 +58,7 @@ def made(name: str) -> None:
 
 
 @given(st.data())
-@examples(150, 5_000)
+@examples(60, 5_000)
 def test_any_value_in_the_place_of_any(run_folder: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(FILES))
     file = run_folder / name

@@ -68,7 +68,7 @@ VALUES = st.sampled_from(ODD)
 
 
 @given(st.sampled_from(list(places(PARAMS))), VALUES, st.sampled_from(list(places(PARAMS))), VALUES)
-@examples(150, 5_000)
+@examples(40, 5_000)
 def test_any_params(
     tmp_path: Path, parsed: dict[str, Any], one: tuple[Any, ...], value: Any, other: tuple[Any, ...], second: Any
 ) -> None:
@@ -87,7 +87,7 @@ def parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 @given(st.sampled_from(list(places(HISTORY))), VALUES)
-@examples(60, 3_000)
+@examples(30, 3_000)
 def test_any_history(tmp_path: Path, parsed: dict[str, Any], place: tuple[Any, ...], value: Any) -> None:
     parsed["a.yaml"] = changed(HISTORY, place, value)
     compared(tmp_path / "a.yaml", tmp_path / "b.yaml")
@@ -107,7 +107,7 @@ RECORD = st.dictionaries(
     ),
     st.none() | RECORD,
 )
-@examples(100, 5_000)
+@examples(30, 5_000)
 def test_any_checkpoint(
     tmp_path: Path, parsed: dict[str, Any], metadata: dict[str, str], record: dict[str, Any] | None
 ) -> None:
