@@ -193,6 +193,7 @@ def test_a_whole_run_under_another_fingerprint_is_not_published(project, whole, 
     assert f"is of another run, {other.name}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_damage_between_training_and_publishing_is_an_error(project, whole, monkeypatch):
     expected = undisturbed(project, whole)
     plain = State.publish

@@ -158,6 +158,7 @@ def test_what_is_damaged_is_named_and_the_commands_bring_it_back(harm, words):
     assert "up to date" in run("dvc status").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_dvc_itself_does_not_see_it():
     """Why there is this tool. Where this fails, DVC has learnt it."""
@@ -167,8 +168,9 @@ def test_dvc_itself_does_not_see_it():
 
 
 @pytest.mark.parametrize("content", [b"", b"stages: [", b"\xff", b"stages: {make: {outs: [{path: out}]}}", b"[]", b"5"])
-@pytest.mark.usefixtures("project")
-def test_a_damaged_dvc_lock_is_said(content):
+def test_a_damaged_dvc_lock_is_said(tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text(PIPELINE)
     Path("dvc.lock").write_bytes(content)
     with pytest.raises(SpriteLoraError, match=r"dvc\.lock") as caught:
         command.callback()
