@@ -14,6 +14,7 @@ from sprite_lora.core.plain_text import plain_output
 from tools.run.command import command
 from tools.run.runners import FILE, load_runner, own_file
 from tools.run.show import show
+from tools.run.ssh import require_rsync
 
 
 @pytest.fixture
@@ -95,3 +96,13 @@ def test_slurm_leaves_the_list_to_slurm(described):
     described(cluster={"kind": "slurm"})
     with pytest.raises(SpriteLoraError, match="Slurm lists its jobs itself"):
         CliRunner().invoke(command, ["--on", "cluster", "--status"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("version", ["2.6.9", "3.2.4"])
+def test_old_rsync_is_refused(tmp_path, monkeypatch, version):
+    rsync = tmp_path / "rsync"
+    rsync.write_text(f"#!/bin/sh\necho 'rsync  version {version}  protocol version 29'\n")
+    rsync.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(SpriteLoraError, match=f"rsync version {version}: 3.2.5 or newer is needed"):
+        require_rsync()

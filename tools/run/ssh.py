@@ -4,6 +4,7 @@ A connection that breaks stops nothing there. Who asks again for the same work f
 """
 
 import os
+import re
 import select
 import shlex
 import subprocess
@@ -36,6 +37,8 @@ PATIENCE = (2, 5, 10, 30, 60)
 
 STATE, LOGS = Path("state/train"), Path("logs")
 
+SAFE_RSYNC = (3, 2, 5)
+
 PLAIN_FILES = ("--no-links", "--no-devices", "--no-specials")
 """Nothing but files and folders comes from another machine."""
 
@@ -51,6 +54,7 @@ class Machine:
 
     def run(self, task: Task) -> int:
         """Run a stage there, or follow it where it runs already, and bring its results home. Returns its exit code."""
+        require_rsync()
         job = f"{task.stage}-{task.identity}"
         self._reach("prepare", job)
         state = self._reach("state", job).strip()
@@ -71,6 +75,7 @@ class Machine:
 
     def check(self, task: Task) -> int:
         """Bring a task there, say how fast the link is, and run its command in sight. Returns its exit code."""
+        require_rsync()
         self._reach("prepare")
         begun = time.monotonic()
         self._send(task)
@@ -133,7 +138,7 @@ class Machine:
                 code = int(state.removeprefix("ended "))
                 self._fetch_state()
                 if code == 0:
-                    self.fetch(task)
+                    self._fetch_all(task)
                 return code
 
     def _show(self, task: Task, job: str) -> None:
@@ -187,16 +192,32 @@ class Machine:
         self._rsync("-rt", *PLAIN_FILES, *others, f"{there}/{STATE}", "state")
         self._rsync("-rt", *PLAIN_FILES, f"{there}/{LOGS}", ".")
 
-    def fetch(self, task: Task) -> None:
-        """Bring a stage's results home, and remove there what it did not write."""
+    def fetch(self, task: Task) -> subprocess.CompletedProcess[str] | None:
+        """Bring a stage's results home, and remove here what it did not write.
+
+        Returns the transfer that failed, or None. Raises SpriteLoraError where a result is no plain file or folder.
+        """
         there = f"{self.runner.host}:{self.runner.folder}"
         for out in task.outs:
             out.parent.mkdir(parents=True, exist_ok=True)
-            fetched = self._rsync(
-                "-rt", "--delete", *PLAIN_FILES, "--exclude=.*.tmp", f"{there}/{out}", f"{out.parent}/"
-            )
+            options = ("-rt", "--delete", *PLAIN_FILES, "--exclude=.*.tmp")
+            fetched = self._rsync(*options, f"{there}/{out}", f"{out.parent}/")
             if "non-regular" in fetched.stdout + fetched.stderr:
                 raise SpriteLoraError(f"{self.name}: {out} there holds a link or a device; it is not taken")
+            if fetched.returncode:
+                return fetched
+        return None
+
+    def _fetch_all(self, task: Task) -> None:
+        """`fetch`, tried again where the connection breaks. Raises SpriteLoraError where it does not come whole."""
+        for pause in PATIENCE:
+            failed = self.fetch(task)
+            if failed is None:
+                return
+            say(f"{self.name}: the results of {task.stage} did not come whole; trying again")
+            time.sleep(pause)
+        assert failed is not None
+        raise self._failed("download", failed)
 
     def _reach(self, action: str, job: str = "none") -> str:
         """What an action prints there; tried again and again while the machine cannot be reached."""
@@ -206,6 +227,8 @@ class Machine:
                 return done.stdout
             if done.returncode != NO_CONNECTION or (attempt == 0 and action == "prepare"):
                 raise self._failed(action, done)
+            if attempt == 0:
+                say(f"{self.name} cannot be reached; trying again until it can, or Ctrl-C")
             time.sleep(PATIENCE[min(attempt, len(PATIENCE) - 1)])
         raise AssertionError
 
@@ -233,4 +256,20 @@ class Machine:
         said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
         return SpriteLoraError(
             f"{self.name} ({self.runner.host}): {action}: {said}", f"try: ssh {self.runner.host} true"
+        )
+
+
+def require_rsync() -> None:
+    """Raise SpriteLoraError where rsync is missing, or so old that it takes files that it did not ask for."""
+    try:
+        said = subprocess.run(["rsync", "--version"], capture_output=True, text=True, check=False).stdout
+    except FileNotFoundError:
+        said = ""
+    found = re.search(r"version v?(\d+)\.(\d+)\.(\d+)", said)
+    if found is None or tuple(map(int, found.groups())) < SAFE_RSYNC:
+        needed = ".".join(map(str, SAFE_RSYNC))
+        raise SpriteLoraError(
+            f"rsync {found[0] if found else 'is missing'}: {needed} or newer is needed here, since an older one takes"
+            " files that it did not ask for (CVE-2022-29154)",
+            "apt install rsync, brew install rsync",
         )

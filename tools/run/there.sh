@@ -26,6 +26,7 @@ start)  # SECONDS SETUP COMMAND IDLE_SECONDS AT_IDLE
         flock -n 8 && flock -n 9 || exit 0
         trap "stopped=1" TERM  # the stage saves its state and ends; the exit code is still noted
         echo "$job" >state/run/holder
+        : >"$job/log"
         echo $$ >"$job/pid"
         PATH=$HOME/.local/bin:$PATH
         code=0

@@ -12,6 +12,7 @@ import pytest
 from runner_cases import Near
 
 from sprite_lora.core.errors import SpriteLoraError
+from tools.run import ssh
 from tools.run.runners import load_runner
 from tools.run.ssh import Machine
 from tools.run.task import Task
@@ -152,3 +153,14 @@ def test_link_in_results_is_refused(near_training, monkeypatch):
     with pytest.raises(SpriteLoraError, match="outputs/checkpoints there holds a link or a device; it is not taken"):
         machine.fetch(Task("train", "true", (), (Path("outputs/checkpoints"),), "none"))
     assert not list((near_training.project.root / "outputs/checkpoints").iterdir())
+
+
+def test_results_that_do_not_come_whole_are_an_error(near_training, monkeypatch):
+    """One of the outs is not there: nothing half is left to DVC."""
+    monkeypatch.chdir(near_training.project.root)
+    monkeypatch.setenv("PATH", near_training.environment()["PATH"])
+    monkeypatch.setattr(ssh, "PATIENCE", (0, 0))
+    near_training.box.as_user(f"mkdir -p {near_training.folder}/outputs/checkpoints")
+    task = Task("train", "true", (), (Path("outputs/checkpoints"), Path("reports/train")), "none")
+    with pytest.raises(SpriteLoraError, match=r"box \(box\): download: "):
+        Machine("box", load_runner("box"))._fetch_all(task)
