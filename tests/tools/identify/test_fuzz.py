@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from sprite_lora.core.terminal import console, print_json
 from sprite_lora.kohya.effective import SETTINGS
 from sprite_lora.kohya.metadata import KEYS as FLAG_KEYS
 from sprite_lora.lora.layout import PARTS
-from sprite_lora.results.picture import write_picture
+from sprite_lora.results.picture import picture_bytes
 from tools.identify.describe import describe
 from tools.identify.tables import show
 
@@ -65,13 +66,14 @@ def test_any_words_over_any_tensors(
     show(found, console(100))
 
 
-def samples(folder: Path) -> list[bytes]:
+@cache
+def samples() -> list[bytes]:
     """A LoRA with a record, a picture with one, a configuration, a pickle's beginning."""
     record = {"sprite_lora": '{"params": {"network_dim": 4}}', "ss_epoch": "1", "ss_tag_frequency": '{"a": {"b": 1}}'}
     tensor = {"dtype": "F16", "shape": [2, 2], "data_offsets": [0, 8]}
     text = json.dumps({"__metadata__": record, "lora_unet_attn2_to_k.lora_down.weight": tensor}).encode()
-    write_picture(folder / "a.png", Image.new("RGB", (4, 4)), {"epoch": 1}, "a\nSteps: 1, Sampler: x, Seed: 1")
-    return [struct.pack("<Q", len(text)) + text + bytes(8), (folder / "a.png").read_bytes(), b"PK\3\4" + bytes(40)]
+    picture = picture_bytes(Image.new("RGB", (4, 4)), {"epoch": 1}, "a\nSteps: 1, Sampler: x, Seed: 1")
+    return [struct.pack("<Q", len(text)) + text + bytes(8), picture, b"PK\3\4" + bytes(40)]
 
 
 PLACES = st.lists(st.tuples(st.integers(0, 700), st.binary(min_size=1, max_size=4)), min_size=1, max_size=4)
@@ -80,7 +82,7 @@ PLACES = st.lists(st.tuples(st.integers(0, 700), st.binary(min_size=1, max_size=
 @given(st.integers(0, 2), PLACES, st.none() | st.integers(0, 700))
 @examples(150, 20_000)
 def test_any_change_of_a_file(tmp_path: Path, which: int, places: list[tuple[int, bytes]], cut: int | None) -> None:
-    content = bytearray(samples(tmp_path)[which][:cut])
+    content = bytearray(samples()[which][:cut])
     for at, new in places:
         content[at % (len(content) + 1) : at % (len(content) + 1) + len(new)] = new
     (tmp_path / "file").write_bytes(content)
