@@ -287,7 +287,7 @@ def mutated(draw):
     return content
 
 
-@examples(300, 100_000)
+@examples(100, 100_000)
 @given(mutated())
 def test_a_mutated_picture_is_a_picture_or_one_error(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "mutated.png"

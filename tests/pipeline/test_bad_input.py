@@ -47,13 +47,13 @@ def no_gpu(project):
     ("mistake", "said"),
     [
         (missing_caption, ["missing-caption"]),
-        (corrupt_png, ["unreadable-image"]),
-        (unknown_key, ["network_dimm", "network_dim"]),
-        (odd_resolution, ["512", "24"]),
+        pytest.param(corrupt_png, ["unreadable-image"], marks=pytest.mark.slow),
+        pytest.param(unknown_key, ["network_dimm", "network_dim"], marks=pytest.mark.slow),
+        pytest.param(odd_resolution, ["512", "24"], marks=pytest.mark.slow),
         (no_base, ["models/not-there"]),
         (folder_of_the_machine, ["paths.data", "absolute path", "ln -s"]),
-        (place_of_git, ["paths.captions", ".git/"]),
-        (no_gpu, ["mixed_precision: fp16 needs a CUDA GPU", "machine"]),
+        pytest.param(place_of_git, ["paths.captions", ".git/"], marks=pytest.mark.slow),
+        pytest.param(no_gpu, ["mixed_precision: fp16 needs a CUDA GPU", "machine"], marks=pytest.mark.slow),
     ],
 )
 def test_the_first_stages_stop_the_pipeline_and_nothing_is_lost(project, mistake, said):
@@ -85,6 +85,7 @@ socket.getaddrinfo = lambda *more, **named: refuse(socket.socket(), more)
 """
 
 
+@pytest.mark.slow
 def test_an_address_is_contacted_by_no_command(project, tmp_path):
     mark = tmp_path / "contacted"
     (tmp_path / "sitecustomize.py").write_text(SPY.format(mark=str(mark)))
@@ -96,6 +97,7 @@ def test_an_address_is_contacted_by_no_command(project, tmp_path):
         assert not mark.exists()
 
 
+@pytest.mark.slow
 def test_nothing_of_a_user_reaches_a_shell_unquoted(project):
     for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
         assert "${" not in stage["cmd"]

@@ -150,7 +150,7 @@ def test_the_largest_caption_takes_a_second_at_most(text, clip, settings, green)
 ANY = st.text(max_size=300) | st.lists(st.sampled_from(ENDLESS)).map("".join)
 
 
-@examples(200, 100_000)
+@examples(60, 100_000)
 @given(st.binary(max_size=300) | ANY.map(str.encode))
 def test_any_caption_gives_findings(tmp_path_factory, settings, clip, green, content):
     path = tmp_path_factory.getbasetemp() / "any.txt"

@@ -54,6 +54,7 @@ def undisturbed(project, whole, **settings):
     return whole[key]
 
 
+@pytest.mark.slow
 def test_a_damaged_state_is_said_and_not_resumed(project, whole, monkeypatch, capsys):
     expected = undisturbed(project, whole)
     project.train_until(5, monkeypatch)
@@ -165,7 +166,7 @@ def recorded(tmp_path_factory):
 
 
 @given(data=st.data())
-@examples(40, 5000)
+@examples(8, 5000)
 def test_no_bit_of_a_record_flips_unseen(recorded, data):
     state, record, content = recorded
     changed = bytearray(content)
