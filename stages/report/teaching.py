@@ -62,7 +62,7 @@ def teaching(facts: Facts) -> Teaching:
 
 def tally(title: str, counts: Mapping[str, int], note: str) -> Tally:
     """Counts as rows, in the order given; bars are relative to the largest."""
-    most = max(counts.values(), default=1)
+    most = max(counts.values(), default=1) or 1
     return Tally(title, note, tuple(Row(name, round(100 * n / most, 1), n) for name, n in counts.items()))
 
 

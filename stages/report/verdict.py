@@ -97,7 +97,7 @@ def verdict(facts: Facts) -> Verdict:
 
 def swatches(palette: Mapping[str, int]) -> tuple[Swatch, ...]:
     """A sprite's colours side by side, from `#rrggbb` to the number of its cells."""
-    cells = sum(palette.values())
+    cells = sum(palette.values()) or 1
     left, found = 0, []
     for colour, count in palette.items():
         found.append(Swatch(colour, round(100 * left / cells, 2), round(100 * count / cells, 2)))
