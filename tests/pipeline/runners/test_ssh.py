@@ -60,7 +60,8 @@ def test_machine_wiped_in_training(near_training, short_run):
     near_training.wait_for(lambda: "step 4/6" in near_training.said, "the first step after the epoch's state")
     subprocess.run(["pkill", "-STOP", "-u", user, "-f", "stages.train"], check=True)
     home = near_training.project.root / "state/train"
-    near_training.wait_for(lambda: list(home.glob("*/epochs/*-000001.safetensors")), "an epoch at home")
+    for name in ("resume.pt", "SHA256SUMS", "epochs/*-000001.safetensors"):
+        near_training.wait_for(lambda name=name: list(home.glob(f"*/{name}")), f"{name} at home")
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     subprocess.run(["pkill", "-KILL", "-u", user], check=True)
