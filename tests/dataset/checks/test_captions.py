@@ -137,14 +137,14 @@ ENDLESS = ("a (,", "(a)", "a(", "background (", "( ", ", ", "#", "#abcdef (", "(
 
 
 @pytest.mark.parametrize("text", ENDLESS)
-def test_the_largest_caption_takes_a_second_at_most(text, clip, settings, green):
+def test_the_largest_caption_takes_seconds_and_no_minutes(text, clip, settings, green):
     """Repeated up to the limit, with what makes every rule look."""
     whole = f"{text * MAX_BYTES}"[: MAX_BYTES - 40] + " #abcdef x background"
     start = time.process_time()
     list(check_caption(Caption(whole, settings, green, clip), "a.txt"))
     Census().add(whole)
     repaired(whole, green, Repairs(("pixel art",), {}, 0))
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 10
 
 
 ANY = st.text(max_size=300) | st.lists(st.sampled_from(ENDLESS)).map("".join)
