@@ -82,12 +82,14 @@ class Machine:
         say(f"code and inputs of {task.stage} are on {self.name}, after {time.monotonic() - begun:.0f} s")
         say(f"the link to it: {self._megabytes_per_second():.1f} MB a second")
         words = self._words("call", "none", self.runner.setup, task.command)
-        with SCRIPT.open("rb") as script:
-            done = subprocess.Popen([*SSH, self.runner.host, *words], stdin=script, stdout=subprocess.PIPE)
-            assert done.stdout is not None
-            with done:
-                for line in done.stdout:
-                    show(line.decode(errors="replace"))
+        done = subprocess.Popen([*SSH, self.runner.host, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert done.stdin is not None
+        assert done.stdout is not None
+        with done:
+            done.stdin.write((self._exports() + SCRIPT.read_text(encoding="utf-8")).encode())
+            done.stdin.close()
+            for line in done.stdout:
+                show(line.decode(errors="replace"))
         return done.returncode
 
     def _megabytes_per_second(self) -> float:
@@ -107,11 +109,9 @@ class Machine:
 
     def _start(self, task: Task, job: str) -> None:
         runner = self.runner
-        values = {**runner.env, **{name: os.environ[name] for name in runner.pass_env if name in os.environ}}
-        exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
         seconds, idle = str(runner.seconds or 0), str(round(runner.idle_minutes * 60))
         started = self._there(
-            "start", job, seconds, runner.setup, task.command, idle, runner.at_idle or "", before=exports
+            "start", job, seconds, runner.setup, task.command, idle, runner.at_idle or "", before=self._exports()
         )
         if started.returncode == BUSY:
             raise SpriteLoraError(
@@ -121,6 +121,12 @@ class Machine:
         if started.returncode:
             raise self._failed("start", started)
         say(f"{task.stage} runs on {self.name}; Ctrl-C asks whether to stop it or to leave it running")
+
+    def _exports(self) -> str:
+        """Shell lines that set the runner's environment; they travel on standard input, in sight of no process list."""
+        passed = {name: os.environ[name] for name in self.runner.pass_env if name in os.environ}
+        values = {**self.runner.env, **passed}
+        return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
 
     def _follow(self, task: Task, job: str) -> int:
         """Print what the job prints, from its beginning, until it has ended; bring results home meanwhile."""

@@ -92,7 +92,9 @@ def _stages(name: str) -> dict[str, Any]:
         stages = yaml.safe_load(Path(name).read_bytes())["stages"]
         return dict(stages)
     except FileNotFoundError:
-        raise SpriteLoraError(f"{name} is not here", "go to the project's folder; dvc repro writes dvc.lock") from None
+        raise SpriteLoraError(
+            f"{name} does not exist", "go to the project's folder; dvc repro writes dvc.lock"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = str(error).split("\n")[0]
         raise SpriteLoraError(f"{name} is damaged: {reason}", f"get it back: git checkout -- {name}") from None

@@ -139,10 +139,12 @@ def test_limit_is_kept_there(near_training):
 
 
 def test_doctor_looks_at_the_machine(near_training):
+    near_training.describe(env={"HF_HOME": "/var/tmp/its own"})
     done = near_training.project.run("sprite-lora", "doctor", "--on", "box", PATH=near_training.environment()["PATH"])
     assert "the link to it: " in done.stdout
     assert "none: train and sample run on the CPU" in done.stdout
     assert str(near_training.there) in done.stdout, "the disk there, not the one here"
+    assert "/var/tmp/its own" in done.stdout
 
 
 def test_link_in_results_is_refused(near_training, monkeypatch):

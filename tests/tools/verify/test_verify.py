@@ -179,5 +179,5 @@ def test_a_damaged_dvc_lock_is_said(tmp_path, monkeypatch, content):
 
 def test_where_there_is_no_project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SpriteLoraError, match=r"dvc\.yaml is not here"):
+    with pytest.raises(SpriteLoraError, match=r"dvc\.yaml does not exist"):
         command.callback()
