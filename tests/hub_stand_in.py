@@ -7,10 +7,11 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,7 +124,8 @@ def serving(hub: Hub):
             self.end_headers()
             if body and self.command == "GET":
                 cut = hub.cuts.pop(0) if hub.cuts and status < 300 else None
-                self.wfile.write(content[:cut])
+                with suppress(ConnectionError):  # nobody wants the rest
+                    self.wfile.write(content[:cut])
                 hub.sent += len(content[:cut])
                 if cut is not None:
                     self.close_connection = True
@@ -131,7 +133,7 @@ def serving(hub: Hub):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     hub.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield hub
@@ -189,3 +191,23 @@ def other_process(project: Path, *command: str, hub: Hub | None = None, **enviro
         [sys.executable, *command], cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT), **given, **environment},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+def put_list(place: Path, base: Path, away: Path) -> Path:
+    """Put a list of `base` in the place of a link to it. Returns the cache, below `away`, that has its weights."""
+    (away / "models").mkdir(parents=True)
+    done = sprite_lora(away, "base", "add", "base", "--from", str(base))
+    assert done.returncode == 0, done.stderr
+    place.unlink()
+    shutil.copytree(away / "models/base", place)
+    return away / "cache"
+
+
+def damage(cache: Path) -> None:
+    """Change a bit of each weight file, as a disk does that fails."""
+    for file in cache.rglob("*.safetensors"):
+        if not file.is_symlink():
+            content = bytearray(file.read_bytes())
+            content[len(content) // 2] ^= 1
+            file.unlink()  # it may be a second name of the original
+            file.write_bytes(content)

@@ -1,8 +1,7 @@
-"""A list in the place of weights: the same base model, record and file for all who read it, verified before it loads."""
+"""A list in the place of weights: the same base model for all who read it, verified before it is loaded."""
 
 import json
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,8 @@ from sprite_lora.bases.whole import whole_base
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.record import base_hash
 from sprite_lora.core.weight_list import LIST
-from sprite_lora.dataset.tokens import load_tokenizer
+from sprite_lora.dataset.tokens import clip_tokenizer, load_tokenizer
+from sprite_lora.kohya.metadata import short_hash
 from sprite_lora.lora.base_check import check_base
 from sprite_lora.lora.size import lora_targets
 
@@ -41,7 +41,7 @@ def single_file(tiny_sd, tmp_path_factory):
 
 @pytest.fixture
 def listed(tmp_path, tiny_sd):
-    """The tiny model's list, as `base add` writes it, and its weights in the cache. Its folder is named as the model's."""
+    """The tiny model's list, as `base add` writes it, in a folder of its name, and its weights in the cache."""
     (tmp_path / "models").mkdir()
     done = sprite_lora(tmp_path, "base", "add", tiny_sd.name, "--from", str(tiny_sd))
     assert done.returncode == 0, done.stderr
@@ -126,16 +126,29 @@ def test_weights_beside_a_list_are_refused(listed, tiny_sd):
 def test_a_single_file_by_its_list(tmp_path, single_file):
     (tmp_path / "models").mkdir()
     done = sprite_lora(tmp_path, "base", "add", "merged", "--from", str(single_file))
-    assert done.returncode == 1
-    assert "no base" not in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
+    listed = tmp_path / "models/merged"
+    assert {path.name for path in listed.iterdir()} == {LIST, "merged.safetensors.header.json"}
+    assert base_hash(listed) == base_hash(single_file)
+    assert family_of(listed) == family_of(single_file)
+    assert lora_targets(listed) == lora_targets(single_file)
+    one, other = check_base(listed, "x"), check_base(single_file, "x")
+    assert (one.findings, one.configs) == (other.findings, other.configs) == ([], other.configs)
+    with machine(tmp_path / "cache"):
+        place = whole_base(listed)
+    assert (place.name, place.read_bytes()) == (single_file.name, single_file.read_bytes())
+    assert short_hash(place) == short_hash(single_file)
+    assert load_tokenizer(model_path(listed)) is clip_tokenizer(), "in validation's other processes"
 
 
 def test_loading_fetches_what_is_missing_once_for_two_processes(tmp_path, tiny_sd):
     (tmp_path / "models").mkdir()
     with serving(Hub.of_folder(tiny_sd)) as hub:
-        sprite_lora(tmp_path, "base", "add", "tiny", "--repo", REPO, hub=hub)
+        sprite_lora(tmp_path, "base", "add", "t", "--repo", REPO, hub=hub)
         hub.seen.clear()
-        code = "from pathlib import Path; from sprite_lora.bases.whole import whole_base as w; print(w(Path('models/tiny')))"
+        code = (
+            "from pathlib import Path; from sprite_lora.bases import whole; print(whole.whole_base(Path('models/t')))"
+        )
         running = [other_process(tmp_path, "-c", code, hub=hub) for _ in range(2)]
         ended = [process.communicate(timeout=300) for process in running]
         assert [process.returncode for process in running] == [0, 0], ended
