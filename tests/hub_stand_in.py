@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -40,6 +41,8 @@ class Hub:
         self.moved_to = ""
         """Where /moved/FILE sends on to: a scheme and a host."""
         self.status = 200
+        self.pause = 0.0
+        """Seconds after each 64 KiB of a body."""
         self.etag = True
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         """Method, path and headers of each request."""
@@ -125,8 +128,11 @@ def serving(hub: Hub):
             if body and self.command == "GET":
                 cut = hub.cuts.pop(0) if hub.cuts and status < 300 else None
                 with suppress(ConnectionError):  # nobody wants the rest
-                    self.wfile.write(content[:cut])
-                hub.sent += len(content[:cut])
+                    for begin in range(0, len(content[:cut]), 1 << 16):
+                        piece = content[:cut][begin : begin + (1 << 16)]
+                        self.wfile.write(piece)
+                        hub.sent += len(piece)
+                        time.sleep(hub.pause)
                 if cut is not None:
                     self.close_connection = True
 

@@ -37,7 +37,7 @@ def located(listed: WeightList, name: str) -> Path | None:
 def fetch(base: Path, listed: WeightList, name: str, again: bool = False) -> Path:
     """Fetch a weight file into the cache, from where the list says. Returns its place there; not verified yet.
 
-    `base`: the folder of the list, for messages. `again`: also where the cache has it. Raises SpriteLoraError.
+    `base`: the folder of the list, for messages. `again`: in place of what the cache has. Raises SpriteLoraError.
     """
     file = listed.files[name]
     if is_offline() and listed.source is not None:
@@ -45,11 +45,11 @@ def fetch(base: Path, listed: WeightList, name: str, again: bool = False) -> Pat
             f"{base}: {name} is not in this machine's cache, and HF_HUB_OFFLINE forbids to fetch it",
             f"without that: sprite-lora base fetch {base.name}; or, from a disk: --from PLACE",
         )
+    if again:
+        kept(file.sha256).unlink(missing_ok=True)
     if isinstance(listed.source, HubSource):
         return from_hub(listed.source, name, again)
     if isinstance(listed.source, UrlSource):
-        if again:
-            kept(file.sha256).unlink(missing_ok=True)
         download(listed.source.url, cache("weights"), file)
         return kept(file.sha256)
     raise SpriteLoraError(
@@ -113,7 +113,9 @@ def from_hub(source: HubSource, name: str, again: bool = False) -> Path:
     except RequestException:
         raise _not_reached(what) from None
     except OSError as error:
-        raise SpriteLoraError(f"{what}: {error.strerror or 'what came is not whole'}", "again: it goes on") from None
+        raise SpriteLoraError(
+            f"{what}: {error.strerror or 'what came is not whole'}", "HF_HOME names a disk with room"
+        ) from None
 
 
 def _not_reached(what: str) -> SpriteLoraError:

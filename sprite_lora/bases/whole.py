@@ -11,8 +11,9 @@ from pathlib import Path
 from sprite_lora.bases.fetch import cache, fetch, located
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import read_bounded, sha256, write_bytes
+from sprite_lora.core.header import read_header
 from sprite_lora.core.record import base_hash, file_hashes, own_files
-from sprite_lora.core.weight_list import LIST, read_list
+from sprite_lora.core.weight_list import HEADER, LIST, listed_header, read_list
 
 SMALL = 64 * 2**20
 """Bytes of a file that is no weights; the largest, a tokenizer, has 4 MB."""
@@ -23,7 +24,7 @@ def whole_base(base: Path) -> Path:
 
     Weights that are not in this machine's cache are fetched. All bytes of all files are verified by their SHA-256, each
     time. The place is named as `base` is; it is the same for the same files, and any process may lay it out again.
-    Raises SpriteLoraError where weights cannot be had, or are not those of the list.
+    Raises SpriteLoraError where weights cannot be had, or are not those of the list and its headers.
     """
     listed = read_list(base)
     if listed is None:
@@ -36,6 +37,12 @@ def whole_base(base: Path) -> Path:
             raise SpriteLoraError(
                 f"{(place / name).resolve()}: its bytes are not those of {name} that {base / LIST} names by SHA-256",
                 f"it was not loaded. To fetch it again: sprite-lora base fetch {base.name}",
+            )
+    for name in listed.files:
+        stated = listed_header(base / name)
+        if stated is None or stated.tensors != read_header(place / name).tensors:
+            raise SpriteLoraError(
+                f"{base / name}{HEADER} is not the header of that file", "bring the folder back: git checkout"
             )
     return place / listed.single if listed.single else place
 

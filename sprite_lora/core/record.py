@@ -15,7 +15,7 @@ METADATA_KEY = "sprite_lora"
 """The key of our JSON in a checkpoint's safetensors metadata and in a picture's PNG text."""
 
 NO_WEIGHTS = (".md", ".py", ".pyc")
-"""Ends of names beside a base model's weights that change nothing drawn; .dvcignore names the same of models/nano."""
+"""Ends of names beside a base model's weights that change nothing drawn; .dvcignore names the same."""
 
 LEFTOVERS = (".incomplete", ".part", ".lock", ".aria2", ".crdownload")
 """Ends of names that a download leaves. Hidden files and folders are leftovers too; .dvcignore names the same."""

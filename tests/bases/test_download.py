@@ -1,9 +1,10 @@
 """One file from an address: whole or not at all. A stand-in on loopback for a site of models."""
 
 import hashlib
+import time
 
 import pytest
-from hub_stand_in import Hub, machine, serving
+from hub_stand_in import Hub, machine, other_process, serving
 
 from sprite_lora.bases import download as downloads
 from sprite_lora.bases.download import download
@@ -54,6 +55,27 @@ def test_another_process_goes_on_where_one_was_killed(site, tmp_path):
     (tmp_path / f"{EXPECTED.sha256}.part").write_bytes(CONTENT[:4_000_000])
     assert download(at(site), tmp_path, EXPECTED) == EXPECTED
     assert site.sent == len(CONTENT) - 4_000_000
+
+
+def test_a_killed_process_leaves_no_file_and_the_next_goes_on(site, tmp_path):
+    site.pause = 0.1
+    code = (
+        "import sys; from pathlib import Path; from sprite_lora.bases.download import *;"
+        f"download(sys.argv[1], Path('.'), WeightFile(size={EXPECTED.size}, sha256='{EXPECTED.sha256}'))"
+    )
+    killed = other_process(tmp_path, "-c", code, at(site))
+    part = tmp_path / f"{EXPECTED.sha256}.part"
+    deadline = time.monotonic() + 120
+    while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    killed.kill()
+    killed.communicate()
+    had = part.stat().st_size
+    assert left(tmp_path) == {part.name}
+    site.pause, site.sent = 0, 0
+    assert download(at(site), tmp_path, EXPECTED) == EXPECTED
+    assert site.asked()[-1] == "/file/m.safetensors"
+    assert site.seen[-1][2]["Range"] == f"bytes={had}-"
 
 
 def test_a_part_of_something_else_is_found_by_its_hash(site, tmp_path):

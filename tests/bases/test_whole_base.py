@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 from hub_stand_in import REPO, Hub, machine, other_process, serving, sprite_lora
-from safetensors.torch import load_file, save_file
 
 from sprite_lora.bases.autoencoder import vae_problem
 from sprite_lora.bases.base_model import load_base
@@ -25,20 +24,6 @@ from sprite_lora.lora.size import lora_targets
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
 
-@pytest.fixture(scope="session")
-def single_file(tiny_sd, tmp_path_factory):
-    """A file with the names of SD1.5's in the original layout, and of its U-Net's width alone: no model to load."""
-    path = tmp_path_factory.mktemp("single") / "merged.safetensors"
-    text = {
-        f"cond_stage_model.transformer.{name}": t
-        for name, t in load_file(tiny_sd / "text_encoder/model.safetensors").items()
-    }
-    unet = {f"model.diffusion_model.{name}": tensor for name, tensor in load_file(tiny_sd / UNET).items()}
-    mark = family_of(tiny_sd).file_mark
-    save_file(unet | text | {mark: torch.zeros(2)}, path)
-    return path
-
-
 @pytest.fixture
 def listed(tmp_path, tiny_sd):
     """The tiny model's list, as `base add` writes it, in a folder of its name, and its weights in the cache."""
@@ -49,9 +34,9 @@ def listed(tmp_path, tiny_sd):
         yield tmp_path / "models" / tiny_sd.name
 
 
-def test_a_whole_model_is_itself(tiny_sd, single_file):
+def test_a_whole_model_is_itself(tiny_sd, single_sd):
     assert whole_base(tiny_sd) == tiny_sd
-    assert whole_base(single_file) == single_file
+    assert whole_base(single_sd) == single_sd
 
 
 def test_list_and_weights_are_one_base(listed, tiny_sd):
@@ -105,6 +90,14 @@ def test_a_changed_config_in_the_project_counts(listed):
     assert "v_prediction" in (whole_base(listed) / "scheduler/scheduler_config.json").read_text()
 
 
+def test_a_header_of_another_file_is_found(listed):
+    """Validation read it, and planned by it."""
+    header = listed / f"{UNET}.header.json"
+    header.write_text(header.read_text().replace("conv_in.weight", "conv_1n.weight"))
+    with pytest.raises(SpriteLoraError, match=r"header\.json is not the header of that file"):
+        load_base(listed)
+
+
 def test_weights_that_nobody_can_fetch(listed):
     shutil.rmtree(listed.parent.parent / "cache")
     with pytest.raises(SpriteLoraError, match="not in this machine's cache, and its list names no place") as error:
@@ -123,21 +116,21 @@ def test_weights_beside_a_list_are_refused(listed, tiny_sd):
     assert f"{UNET} lies beside weights.json" in finding.message
 
 
-def test_a_single_file_by_its_list(tmp_path, single_file):
+def test_a_single_sd_by_its_list(tmp_path, single_sd):
     (tmp_path / "models").mkdir()
-    done = sprite_lora(tmp_path, "base", "add", "merged", "--from", str(single_file))
+    done = sprite_lora(tmp_path, "base", "add", "merged", "--from", str(single_sd))
     assert done.returncode == 0, done.stderr
     listed = tmp_path / "models/merged"
     assert {path.name for path in listed.iterdir()} == {LIST, "merged.safetensors.header.json"}
-    assert base_hash(listed) == base_hash(single_file)
-    assert family_of(listed) == family_of(single_file)
-    assert lora_targets(listed) == lora_targets(single_file)
-    one, other = check_base(listed, "x"), check_base(single_file, "x")
+    assert base_hash(listed) == base_hash(single_sd)
+    assert family_of(listed) == family_of(single_sd)
+    assert lora_targets(listed) == lora_targets(single_sd)
+    one, other = check_base(listed, "x"), check_base(single_sd, "x")
     assert (one.findings, one.configs) == (other.findings, other.configs) == ([], other.configs)
     with machine(tmp_path / "cache"):
         place = whole_base(listed)
-    assert (place.name, place.read_bytes()) == (single_file.name, single_file.read_bytes())
-    assert short_hash(place) == short_hash(single_file)
+    assert (place.name, place.read_bytes()) == (single_sd.name, single_sd.read_bytes())
+    assert short_hash(place) == short_hash(single_sd)
     assert load_tokenizer(model_path(listed)) is clip_tokenizer(), "in validation's other processes"
 
 

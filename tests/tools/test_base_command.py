@@ -5,8 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hub_stand_in import COMMIT, REPO, Hub, serving, sprite_lora
+from hub_stand_in import COMMIT, REPO, Hub, damage, machine, serving, sprite_lora
 
+from sprite_lora.bases.whole import whole_base
+from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import sha256
 from sprite_lora.core.record import base_hash
 from sprite_lora.core.weight_list import LIST, read_list
 from sprite_lora.lora.base_check import check_base
@@ -96,6 +99,18 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(project, hub):
     assert blob.read_bytes() == hub.files[UNET]
 
 
+def test_a_damaged_file_of_ours_gives_way_to_the_hubs(project, hub, tiny_sd):
+    folder = add(project, hub, "--repo", REPO)
+    assert sprite_lora(project, "base", "fetch", "tiny", "--from", str(tiny_sd)).returncode == 0
+    damage(project / "cache/assets")
+    with machine(project / "cache", hub), pytest.raises(SpriteLoraError, match="its bytes are not those of"):
+        whole_base(folder)
+    done = sprite_lora(project, "base", "fetch", "tiny", hub=hub)
+    assert done.returncode == 0, done.stderr
+    with machine(project / "cache", hub):
+        assert base_hash(whole_base(folder)) == base_hash(tiny_sd)
+
+
 @pytest.mark.parametrize("change", ["no lfs", "no ranges"])
 def test_a_hub_that_states_less_gives_the_same_list(project, hub, change):
     """What it does not state is computed from the file itself."""
@@ -168,3 +183,61 @@ def test_a_lora_is_no_base_model(project, tmp_path):
     done = sprite_lora(project, "base", "add", "tiny", "--from", str(tmp_path / "lora.safetensors"))
     refused(done, "no U-Net with attention")
     assert not [*Path(project / "models").iterdir()]
+
+
+@pytest.fixture
+def site(single_sd, monkeypatch):
+    """One file, as a site of models hands it out."""
+    monkeypatch.setattr("sprite_lora.bases.download.PAUSES", (0,))
+    with serving(Hub({"m.safetensors": single_sd.read_bytes()})) as hub:
+        yield hub
+
+
+def test_a_file_at_an_address_by_its_stated_hash(project, site, single_sd):
+    """Its header is fetched, and nothing beyond the first part that is asked for."""
+    stated = sha256(single_sd)
+    url = f"{site.url}/file/m.safetensors?type=Model"
+    folder = add(project, site, "--url", url, "--sha256", stated.upper())
+    assert site.sent <= 512 * 1024 < single_sd.stat().st_size
+    assert json.loads((folder / LIST).read_text()) == {
+        "source": {"url": url},
+        "files": {"tiny.safetensors": {"size": single_sd.stat().st_size, "sha256": stated}},
+    }
+    assert base_hash(folder) == base_hash(single_sd)
+    assert sprite_lora(project, "base", "fetch", "tiny").returncode == 0
+    (kept,) = (project / "cache").rglob("*.safetensors")
+    assert kept.read_bytes() == single_sd.read_bytes()
+
+
+def test_a_file_at_an_address_is_fetched_to_be_hashed(project, site, single_sd):
+    url = f"{site.url}/file/m.safetensors"
+    folder = add(project, site, "--url", url)
+    assert base_hash(folder) == base_hash(single_sd)
+    before = site.sent
+    assert sprite_lora(project, "base", "fetch", "tiny").returncode == 0
+    assert site.sent == before, "it is in the cache"
+
+
+def test_addresses_and_hashes_that_are_refused(project, site, single_sd):
+    def run(*arguments):
+        return sprite_lora(project, "base", "add", "tiny", "--url", *arguments)
+
+    url = f"{site.url}/file/m.safetensors"
+    refused(run(url, "--sha256", "12"), "sha256", "nothing was written")
+    assert "s3cr3t" not in refused(run("https://civitai.com/api/download/models/1?token=s3cr3t"), "CIVITAI_API_TOKEN")
+    assert "s3cr3t" not in refused(run("https://me:s3cr3t@civitai.com/x"), "a user or a password")
+    refused(run("http://example.org/m.safetensors"), "--url is not https")
+    site.ranges = False
+    refused(run(url, "--sha256", "0" * 64), f"gave a file with SHA-256 {sha256(single_sd)}", "nothing was kept")
+    assert not [*(project / "cache").rglob("*.safetensors")]
+    site.files["m.safetensors"] = b"<!DOCTYPE html>please log in" * 9
+    refused(run(url), "a web page")
+    assert not [*(project / "models").iterdir()]
+    add(project, site, "--from", str(single_sd))
+
+
+def test_a_list_whose_source_gives_another_file(project, site):
+    folder = add(project, site, "--url", f"{site.url}/file/m.safetensors", "--sha256", "0" * 64)
+    assert (folder / LIST).is_file(), "only its header was seen"
+    refused(sprite_lora(project, "base", "fetch", "tiny"), "gave another file than the list names")
+    assert not [*(project / "cache").rglob("*.safetensors")]

@@ -4,8 +4,6 @@ import re
 import tempfile
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import write_bytes, write_json
 from sprite_lora.core.weight_list import HEADER, LIST, WeightList
@@ -26,21 +24,18 @@ def require_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
         raise SpriteLoraError(f"{name!r}: a base model's name has up to 64 letters, digits, - and _")
     if (FOLDER / name).exists():
-        raise SpriteLoraError(f"{FOLDER / name} is there already", "take another name, or remove it first")
+        raise SpriteLoraError(f"{FOLDER / name} is there already", "take another name, or move it away first")
 
 
 def add_from(name: str, found: Found) -> Path:
     """Write the folder of that name, whole or not at all. Returns it.
 
-    Raises SpriteLoraError where no LoRA can be trained on what was found.
+    Raises SpriteLoraError where no LoRA can be trained on what was found, pydantic's ValidationError for no list.
     """
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER, prefix=f".{name}.", suffix=".tmp") as temporary:
         folder = Path(temporary) / name
-        try:
-            listed = WeightList(source=found.source, files={file: each[0] for file, each in found.weights.items()})
-        except ValidationError as error:
-            raise SpriteLoraError(f"{name}: no base model: {error.errors()[0]['msg']}") from None
+        listed = WeightList(source=found.source, files={file: each[0] for file, each in found.weights.items()})
         for file, content in found.small.items():
             write_bytes(folder / file, content)
         for file, (_, header) in found.weights.items():

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 
 from sprite_lora.bases.fetch import fetch, keep, located
 from sprite_lora.core.errors import SpriteLoraError
@@ -37,16 +38,23 @@ def add(
     require_name(name)
     if sum(one is not None for one in (repo, url, place)) > 1:
         raise SpriteLoraError("one of --repo, --url and --from")
-    if url is not None:
-        found = from_address(url, stated.lower() if stated else None, name)
-    elif place is not None:
-        found = from_files(place, name)
-    else:
-        if repo is None and name not in KNOWN:
+    if repo is None and url is None and place is None:
+        if name not in KNOWN:
             raise SpriteLoraError(f"{name}: from where?", f"--repo, --url or --from; known are {', '.join(KNOWN)}")
-        default = KNOWN.get(name, (None, None)) if repo is None else (repo, None)
-        found = from_repository(str(default[0]), revision or default[1])
-    folder = add_from(name, found)
+        repo, revision = KNOWN[name][0], revision or KNOWN[name][1]
+    try:
+        if url is not None:
+            found = from_address(url, stated.lower() if stated else None, name)
+        elif place is not None:
+            found = from_files(place, name)
+        else:
+            assert repo is not None
+            found = from_repository(repo, revision)
+        folder = add_from(name, found)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        where = ".".join(map(str, detail["loc"]))
+        raise SpriteLoraError(f"{name}: {where}: {detail['msg']}", "nothing was written") from None
     listed = read_list(folder)
     assert listed is not None
     print(f"{folder}: {described(listed)}")

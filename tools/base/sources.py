@@ -17,11 +17,14 @@ from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import read_bounded, sha256
 from sprite_lora.core.header import header_length, read_header
 from sprite_lora.core.record import own_files
-from sprite_lora.core.weight_list import HubSource, Source, UrlSource, WeightFile, url_problem
+from sprite_lora.core.weight_list import LARGEST, HubSource, Source, UrlSource, WeightFile, url_problem
 from tools.base.choose import INDEX, choose
 
 FIRST = 512 * 1024
 """Bytes that are asked for first: most headers are shorter."""
+
+MOST = 100
+"""Small files of a model; SDXL has 20."""
 
 Ask = Callable[[dict[str, str]], AbstractContextManager[requests.Response]]
 """Request a file with these headers."""
@@ -52,6 +55,8 @@ def from_repository(repo: str, revision: str | None) -> Found:
             f"{repo}: no {INDEX}, so no diffusers model", "one .safetensors file in it: --url, its address"
         )
     choice = choose(files, _object(read_bounded(from_hub(source, INDEX), SMALL), f"{repo}: {INDEX}"))
+    if len(choice.small) > MOST:
+        raise SpriteLoraError(f"{repo}: {len(choice.small)} small files; a base model has at most {MOST}")
     for name in choice.small:
         if (size := files[name].size) is not None and size > SMALL:
             raise SpriteLoraError(f"{repo}: {name} has {size:,} bytes; such a file has at most {SMALL:,}")
@@ -82,6 +87,7 @@ def from_address(url: str, stated: str | None, name: str) -> Found:
         raise SpriteLoraError(f"--url {problem}", "a token of civitai.com: CIVITAI_API_TOKEN")
     source, file = UrlSource(url=url), f"{name}.safetensors"
     if stated:
+        WeightFile(size=LARGEST, sha256=stated)  # is it one?
         try:
             head = read_head(file, partial(opened, url))
         except requests.RequestException as error:
