@@ -127,12 +127,11 @@ def base(paths: Paths) -> Check:
 def bytes_to_fetch(base: Path) -> int:
     """Bytes of a base model's weights that its list names and this machine's cache has not whole."""
     listed = read_list(base)
-    missing = 0
-    for name, file in listed.files.items() if listed else ():
-        assert listed is not None
-        there = located(listed, name)
-        missing += file.size if there is None or there.stat().st_size != file.size else 0
-    return missing
+    if listed is None:
+        return 0
+    there = {name: located(listed, name) for name in listed.files}
+    missing = [name for name, path in there.items() if not path or path.stat().st_size != listed.files[name].size]
+    return sum(listed.files[name].size for name in missing)
 
 
 def memory(train: Train, paths: Paths) -> Check:
