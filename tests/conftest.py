@@ -102,6 +102,23 @@ def tiny_sdxl(tmp_path_factory):
     return _save(tmp_path_factory.mktemp("bases") / "tiny-sdxl", scheduler=_scheduler(), **parts)
 
 
+@pytest.fixture(scope="session")
+def single_sd(tiny_sd, tmp_path_factory):
+    """One file with the names of SD1.5's in the original layout, as far as headers are read: no model to load."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from sprite_lora.bases.registry import family_of
+
+    unet = load_file(tiny_sd / "unet/diffusion_pytorch_model.safetensors")
+    text = load_file(tiny_sd / "text_encoder/model.safetensors")
+    tensors = {f"model.diffusion_model.{name}": tensor for name, tensor in unet.items()}
+    tensors |= {f"cond_stage_model.transformer.{name}": tensor for name, tensor in text.items()}
+    path = tmp_path_factory.mktemp("single") / "merged.safetensors"
+    save_file(tensors | {family_of(tiny_sd).file_mark: torch.zeros(2)}, path)
+    return path
+
+
 @pytest.fixture
 def kohya_files():
     """Folder of the files that sd-scripts wrote, the ground truth for its format."""

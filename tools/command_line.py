@@ -27,6 +27,7 @@ TOOLS = {
     "convert": "tools.convert",
     "preset": "tools.preset.command",
     "kohya": "tools.kohya.command",
+    "base": "tools.base.command",
     "run": "tools.run.command",
     "doctor": "tools.doctor.command",
 }

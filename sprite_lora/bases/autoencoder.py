@@ -8,6 +8,7 @@ from sprite_lora.bases.weights import require_own_folders, weight_files
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.header import read_header
 from sprite_lora.core.record import base_hash
+from sprite_lora.core.weight_list import LIST
 
 HINT = "a diffusers autoencoder's folder, a .safetensors file, or an empty folder for the base's own"
 LAST = "decoder.conv_out.weight"
@@ -41,6 +42,8 @@ def vae_problem(path: Path, original: bool = False) -> str:
     if external is None:
         return ""
     if external.is_dir():
+        if (external / LIST).exists():
+            return f"paths.vae {path}: a list of weights stands for a base model alone; name the autoencoder itself"
         folder = vae_folder(external)
         if not (folder / "config.json").is_file():
             return f"paths.vae {path}: a folder without config.json, so no diffusers autoencoder"

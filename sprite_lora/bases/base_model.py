@@ -12,6 +12,7 @@ from sprite_lora.bases.parts import Parts
 from sprite_lora.bases.registry import family_of
 from sprite_lora.bases.text import Encoded
 from sprite_lora.bases.weights import require_own_folders
+from sprite_lora.bases.whole import whole_base
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,10 @@ def load_base(
     `vae`: `paths.vae`, an autoencoder in the place of the base's own; None or an empty folder leaves that.
 
     `path` is a diffusers folder (unet/, vae/, text_encoder/, tokenizer/, scheduler/) or one .safetensors file in the
-    original Stable Diffusion layout. Raises SpriteLoraError for anything else, pickled weights among it.
+    original Stable Diffusion layout, or the folder of a list of weights. Raises SpriteLoraError for anything else,
+    pickled weights among it.
     """
+    path = whole_base(path)
     require_own_folders(path)
     family = family_of(path)
     parts = family.load_folder(path, dtype) if path.is_dir() else family.load_file(path, dtype)

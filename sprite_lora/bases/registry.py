@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 
 from sprite_lora.bases.family import Family
+from sprite_lora.bases.weights import is_listed, model_path, weight_header
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.header import read_header
 
 REGISTRY: dict[str, str] = {
     "sd_v1": "sprite_lora.bases.families.sd1",
@@ -60,9 +60,10 @@ def family_of(base: Path) -> Family:
 
     Raises SpriteLoraError where it is of none.
     """
+    base = model_path(base)
     if base.is_dir():
         return _family_of_folder(base)
-    if base.is_file():
+    if base.is_file() or is_listed(base):
         return _family_of_file(base)
     raise SpriteLoraError(
         f"{base}: paths.base does not exist", "paths.base: a diffusers folder or one .safetensors file"
@@ -108,7 +109,7 @@ def _family_of_file(path: Path) -> Family:
         raise SpriteLoraError(
             f"{path}: not a .safetensors file (pickled weights can run any code)", "convert it to safetensors first"
         )
-    names = read_header(path).tensors
+    names = weight_header(path).tensors
     for family in families():
         if family.file_mark in names:
             return family

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.header import Header, read_header
+from sprite_lora.core.weight_list import HEADER, listed_header, read_list
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 
@@ -24,12 +26,32 @@ ODD = {"auto_map", "configuration_files", "quantization_config", "_attn_implemen
 HINT = "paths.base must be a diffusers folder as save_pretrained writes it, or one .safetensors file"
 
 
+def model_path(base: Path) -> Path:
+    """The diffusers folder or the file that `paths.base` means; where a list stands for it, the file is not there."""
+    listed = read_list(base)
+    return base / listed.single if listed and listed.single else base
+
+
+def weight_header(path: Path) -> Header:
+    """The header of a base model's weight file, from a list where one stands for it. Raises SpriteLoraError."""
+    header = None if path.exists() else listed_header(path)
+    return header or read_header(path)
+
+
+def is_listed(path: Path) -> bool:
+    """Whether a list stands for a weight file. Raises SpriteLoraError where list and header do not fit."""
+    return not path.exists() and listed_header(path) is not None
+
+
 def weight_files(folder: Path) -> list[Path]:
-    """One part's safetensors files, with their index where there is one.
+    """One part's safetensors files, with their index where there is one; those that a list stands for are not there.
 
     Raises SpriteLoraError where there are none, and where an index names anything but safetensors files beside it.
     """
     weights = sorted(path for path in folder.glob("*.safetensors") if path.is_file())
+    weights = weights or sorted(
+        path.with_name(path.name.removesuffix(HEADER)) for path in folder.glob(f"*.safetensors{HEADER}")
+    )
     if not weights:
         pickles = sorted(path.name for path in folder.glob("*") if path.suffix in PICKLES)
         found = f"only pickled weights ({', '.join(pickles)}), which can run any code" if pickles else "no weights"

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sprite_lora.bases.registry import family_of
-from sprite_lora.bases.weights import PICKLES, require_own_folders, weight_files
+from sprite_lora.bases.weights import PICKLES, is_listed, model_path, require_own_folders, weight_files, weight_header
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.weight_list import read_list
 from sprite_lora.dataset.checks.finding import Finding
 from sprite_lora.dataset.tokens import ClipTokenizer, load_tokenizer
 from sprite_lora.lora.base_configs import Configs, read_configs
@@ -28,18 +29,21 @@ class CheckedBase(NamedTuple):
 
 def check_base(base: Path, place: str) -> CheckedBase:
     """Check a diffusers folder or .safetensors file. `place`: what the finding names, `params.yaml:12` for instance."""
-    problem = _problem(base)
-    if not problem:
-        try:
-            if base.is_dir():
-                require_own_folders(base)
-                weight_files(base / "vae")
-            lora_targets(base)
-            configs = read_configs(base, family_of(base))
-            return CheckedBase(_tokenizer(base, configs), [], configs)
-        except SpriteLoraError as error:
-            problem = str(error.args[0])
-    return CheckedBase(None, [Finding("base", place, problem)])
+    try:
+        listed = read_list(base)
+        for name in listed.files if listed else ():
+            weight_header(base / name)
+        base = model_path(base)
+        if problem := _problem(base):
+            raise SpriteLoraError(problem)
+        if base.is_dir():
+            require_own_folders(base)
+            weight_files(base / "vae")
+        lora_targets(base)
+        configs = read_configs(base, family_of(base))
+        return CheckedBase(_tokenizer(base, configs), [], configs)
+    except SpriteLoraError as error:
+        return CheckedBase(None, [Finding("base", place, str(error.args[0]))])
 
 
 def _tokenizer(base: Path, configs: Configs) -> ClipTokenizer:
@@ -58,6 +62,8 @@ def _tokenizer(base: Path, configs: Configs) -> ClipTokenizer:
 
 
 def _problem(base: Path) -> str | None:
+    if is_listed(base):
+        return None
     if not base.exists():
         return f"paths.base {base} does not exist"
     if base.is_file():

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sprite_lora.bases.family import CONFIGS, Family
 from sprite_lora.bases.text import EOS, WINDOW
+from sprite_lora.bases.weights import model_path
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.lora.size import weight_shapes
 
@@ -81,6 +82,7 @@ def read_configs(base: Path, family: Family) -> Configs:
 
     Raises SpriteLoraError where one cannot be read or is none, and where a folder's weights have other shapes.
     """
+    base = model_path(base)
     folder = base if base.is_dir() else CONFIGS / family.name
     found = Configs(
         text=[read_config(TextConfig, folder / encoder.folder / "config.json") for encoder in family.text_encoders],

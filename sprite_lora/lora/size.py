@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from sprite_lora.bases.registry import families
-from sprite_lora.bases.weights import weight_files
+from sprite_lora.bases.weights import model_path, weight_files, weight_header
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.header import read_header
 from sprite_lora.core.precision import precision
 
 Part = Literal["unet", "unet_conv", "text_encoder"]
@@ -43,13 +42,14 @@ class Target:
 
 def lora_targets(base: Path) -> list[Target]:
     """Every module of a base model that a LoRA can adapt. Raises SpriteLoraError for unsound files."""
+    base = model_path(base)
     if base.is_dir():
         unet = weight_shapes(base / "unet")
         text: dict[str, list[int]] = {}
         for folder in sorted(path for path in base.glob("text_encoder*") if path.is_dir()):
             text |= {f"{folder.name}.{name}": shape for name, shape in weight_shapes(folder).items()}
     else:
-        shapes = {name: tensor["shape"] for name, tensor in read_header(base).tensors.items()}
+        shapes = {name: tensor["shape"] for name, tensor in weight_header(base).tensors.items()}
         unet = {name: shape for name, shape in shapes.items() if name.startswith(_FILE_UNET)}
         prefixes = tuple(family.file_text for family in families())
         text = {name: shape for name, shape in shapes.items() if name.startswith(prefixes)}
@@ -90,7 +90,7 @@ def lora_bytes(parameters: int, modules: int, save_precision: str | None) -> int
 def weight_shapes(folder: Path) -> dict[str, list[int]]:
     """Shape of each tensor in a part's folder, by name. Raises SpriteLoraError for unsound files, and where is none."""
     files = [path for path in weight_files(folder) if path.suffix == ".safetensors"]
-    return {name: tensor["shape"] for file in files for name, tensor in read_header(file).tensors.items()}
+    return {name: tensor["shape"] for file in files for name, tensor in weight_header(file).tensors.items()}
 
 
 def _unet_targets(shapes: dict[str, list[int]]) -> list[Target]:

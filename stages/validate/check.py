@@ -7,6 +7,7 @@ from pathlib import Path
 from sprite_lora.art.colour import parse_hex
 from sprite_lora.bases.autoencoder import vae_problem
 from sprite_lora.bases.registry import family_of
+from sprite_lora.bases.weights import model_path
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.params import Paths
 from sprite_lora.dataset.checks.caption_rule import CheckSettings
@@ -78,7 +79,7 @@ def check(settings: Settings) -> Checked:
         hex_tolerance=rules.hex_tolerance,
         max_token_length=limit,
         shuffle_caption=settings.value("train", "shuffle_caption"),
-        base=paths.base if tokenizer else None,
+        base=model_path(paths.base) if tokenizer else None,
     )
     checked = check_set(paths.data, paths.captions, against, tokenizer)
     found += checked.findings

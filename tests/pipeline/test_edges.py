@@ -145,11 +145,31 @@ def test_byte_code_makes_nothing_stale(project):
 
 
 def test_base_files_that_draw_nothing_are_no_deps(project):
-    from sprite_lora.core.record import NO_WEIGHTS
+    """Cards, code, and what downloads leave: no stage runs again for them, and the base's hash is the same."""
+    from sprite_lora.core.record import LEFTOVERS, NO_WEIGHTS, base_hash
 
-    for suffix in NO_WEIGHTS:
-        (project.root / "models/nano" / f"note{suffix}").write_text("changes nothing")
+    nano = project.root / "models/nano"
+    before = base_hash(nano)
+    for suffix in (*NO_WEIGHTS, *LEFTOVERS):
+        (nano / f"note{suffix}").write_text("changes nothing")
+        (nano / "unet" / f"note{suffix}").write_text("changes nothing")
+    for name in (".gitattributes", ".cache/huggingface/.gitignore", ".cache/huggingface/download/x.metadata"):
+        (nano / name).parent.mkdir(parents=True, exist_ok=True)
+        (nano / name).write_text("changes nothing")
     assert "up to date" in project.run("dvc", "status").stdout
+    assert base_hash(nano) == before
+
+
+def test_git_takes_lists_and_no_weights(short_run):
+    """A folder that somebody downloaded by hand is not committed by accident, with gigabytes."""
+    weights = ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.bin", "v1-5.ckpt", "x/m.onnx")
+    left = (".cache/huggingface/.gitignore", "unet/x.safetensors.incomplete", ".gitattributes")
+    for name in (*weights, *left):
+        path = f"models/sd15/{name}"
+        assert short_run.run("git", "check-ignore", path, check=False).stdout.strip() == path
+    for name in ("weights.json", "model_index.json", "unet/model.safetensors.header.json", "tokenizer/merges.txt"):
+        assert short_run.run("git", "check-ignore", f"models/sd15/{name}", check=False).returncode == 1
+    assert short_run.run("git", "check-ignore", "models/nano/new.safetensors", check=False).returncode == 1
 
 
 def test_hand_written_ignores_cover_every_cached_output(short_run):

@@ -7,6 +7,7 @@ import shutil
 import pytest
 import torch
 from click.testing import CliRunner
+from hub_stand_in import machine, sprite_lora
 from places import ROOT
 
 from tools.doctor import checks
@@ -53,6 +54,24 @@ def test_missing_base_is_a_problem(project):
     (project / "models").mkdir()
     assert of("base model").state == "problem"
     assert of("GPU memory").state == "not known"
+
+
+def test_weights_that_a_list_stands_for(project, tmp_path):
+    """Without the weights it knows their size and memory, what is to be fetched, and the room for that."""
+    memory, size = of("GPU memory").said, of("base model").said
+    (project / "models").unlink()
+    (project / "models").mkdir()
+    for name in ("no_vae", "no_weights"):
+        (project / "models" / name).mkdir()
+    done = sprite_lora(project, "base", "add", "nano", "--from", str(ROOT / "models/nano"))
+    assert done.returncode == 0, done.stderr
+    with machine(project / "cache"):
+        assert (of("base model").state, of("base model").said) == ("ok", f"{size}, in this machine's cache")
+        assert of("GPU memory").said == memory
+    with machine(project / "empty"):
+        missing = of("base model")
+        assert (missing.state, missing.said) == ("warning", f"{size}; 0.02 GB are not in this machine's cache")
+        assert "sprite-lora base fetch nano" in missing.hint
 
 
 def test_memory_of_the_weights(project):

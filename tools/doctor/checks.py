@@ -14,10 +14,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+from sprite_lora.bases.fetch import located
+from sprite_lora.bases.weights import model_path, weight_files, weight_header
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.gpu import DRIVER
-from sprite_lora.core.header import read_header
 from sprite_lora.core.params import Paths, load
+from sprite_lora.core.weight_list import read_list
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.lora.base_check import check_base
 from sprite_lora.lora.size import lora_parameters, lora_targets
@@ -108,19 +110,37 @@ def graphics() -> Check:
 
 
 def base(paths: Paths) -> Check:
-    """The base model's files, without its weights."""
+    """The base model's files, and whether this machine has its weights; their bytes are not read."""
     findings = check_base(paths.base, "params.yaml").findings
     if findings:
         return Check("base model", "problem", findings[0].message, "docs/gpu.md has the command that fetches it")
-    size = sum(path.stat().st_size for path in _weights(paths.base))
-    return Check("base model", "ok", f"{paths.base}, {size / GB:.2f} GB of weights")
+    size = sum(weight_header(path).size for path in _weights(paths.base))
+    missing = bytes_to_fetch(paths.base)
+    if missing:
+        said = f"{paths.base}, {size / GB:.2f} GB of weights; {missing / GB:.2f} GB are not in this machine's cache"
+        hint = f"train fetches them, as does: sprite-lora base fetch {paths.base.name}"
+        return Check("base model", "warning", said, hint)
+    place = ", in this machine's cache" if read_list(paths.base) else ""
+    return Check("base model", "ok", f"{paths.base}, {size / GB:.2f} GB of weights{place}")
+
+
+def bytes_to_fetch(base: Path) -> int:
+    """Bytes of a base model's weights that its list names and this machine's cache has not whole."""
+    listed = read_list(base)
+    if listed is None:
+        return 0
+    there = {name: located(listed, name) for name in listed.files}
+    missing = [name for name, path in there.items() if not path or path.stat().st_size != listed.files[name].size]
+    return sum(listed.files[name].size for name in missing)
 
 
 def memory(train: Train, paths: Paths) -> Check:
     """What the weights alone take of the GPU's memory: what no setting but precision and rank makes less."""
     try:
         count = sum(
-            math.prod(tensor["shape"]) for path in _weights(paths.base) for tensor in read_header(path).tensors.values()
+            math.prod(tensor["shape"])
+            for path in _weights(paths.base)
+            for tensor in weight_header(path).tensors.values()
         )
         trained, _ = lora_parameters(
             lora_targets(paths.base),
@@ -146,10 +166,14 @@ def disks(paths: Paths) -> Iterator[Check]:
         needed = float(Plan.read().disk_bytes)
     except SpriteLoraError:
         needed = LEAST_FREE
+    try:
+        to_fetch = bytes_to_fetch(paths.base)
+    except SpriteLoraError:
+        to_fetch = 0  # `base` says what is wrong
     home = Path.home() / ".cache"
     places = {
         "outputs and state": (Path(), needed),
-        "HF_HOME": (Path(os.environ.get("HF_HOME", home / "huggingface")), LEAST_FREE),
+        "HF_HOME": (Path(os.environ.get("HF_HOME", home / "huggingface")), LEAST_FREE + to_fetch),
         "uv's cache": (Path(os.environ.get("UV_CACHE_DIR", home / "uv")), LEAST_FREE),
         "paths.caches": (paths.caches, LEAST_FREE),
         "temporary files": (Path(tempfile.gettempdir()), LEAST_FREE),
@@ -198,6 +222,15 @@ def last_seconds_per_step() -> float | None:
 
 
 def _weights(base: Path) -> list[Path]:
-    """All safetensors files of a base model."""
-    parts = ("unet", "vae", "text_encoder", "text_encoder_2")
-    return [base] if base.is_file() else [path for part in parts for path in (base / part).glob("*.safetensors")]
+    """All safetensors files of a base model; those that a list stands for are not there."""
+    base = model_path(base)
+    if not base.is_dir():
+        return [base]
+    folders = (base / part for part in ("unet", "vae", "text_encoder", "text_encoder_2"))
+    return [
+        path
+        for folder in folders
+        if folder.is_dir()
+        for path in weight_files(folder)
+        if path.name.endswith(".safetensors")
+    ]

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from sprite_lora.bases.autoencoder import external_vae, vae_folder
 from sprite_lora.bases.registry import family_of
 from sprite_lora.bases.weights import require_plain, require_plain_part
+from sprite_lora.bases.whole import whole_base
 from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import sha256
@@ -79,6 +80,7 @@ def train(params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any
         print(f"trained already: the checkpoints are in {state.folder}")
         StepLog(paths.reports / "train", rows)
         return
+    paths = paths.model_copy(update={"base": whole_base(paths.base)})
     check_models(paths)
     found = checkout.find()
     run = Run(params, paths, manifest, record, state, found.tag)

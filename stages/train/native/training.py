@@ -12,6 +12,7 @@ from tqdm import tqdm
 from sprite_lora.bases.autoencoder import external_vae
 from sprite_lora.bases.base_model import load_base
 from sprite_lora.bases.sample_params import Sample
+from sprite_lora.bases.whole import whole_base
 from sprite_lora.core import machine
 from sprite_lora.core.logs_params import Logs
 from sprite_lora.core.params import Paths, load
@@ -133,7 +134,8 @@ def prepare(
     params: Train, paths: Paths, manifest: Manifest, record: dict[str, Any], accelerator: Any
 ) -> tuple[Run, dict[str, str]]:
     """Base model, pictures and network, ready for the first step, and the checkpoints' metadata."""
-    base = load_base(paths.base, torch_dtype(params.mixed_precision), accelerator.device, paths.vae)
+    whole = whole_base(paths.base)
+    base = load_base(whole, torch_dtype(params.mixed_precision), accelerator.device, paths.vae)
     pool = side_by_side(base, accelerator.device)
     regular = read_regularisation(paths.regularisation)
     pictures = read_pictures(base, manifest, paths.dataset, regular, params.prior_loss_weight, pool)
@@ -147,7 +149,7 @@ def prepare(
     named = base.family.metadata(params.v_parameterization)
     training = Training(
         base_keys=named,
-        base=paths.base,
+        base=whole,
         optimizer=optimizer,
         batches_per_epoch=plan.batches_per_epoch,
         epochs=plan.begun_epochs,
