@@ -8,9 +8,10 @@ import sys
 
 from sprite_lora.core.errors import run
 from stages.validate.machine import ELSEWHERE
-from tools.run.runners import SlurmRunner, load_runner
+from tools.run.container import run_in_container
+from tools.run.runners import ContainerRunner, SlurmRunner, load_runner
+from tools.run.sky import machine
 from tools.run.slurm import run_on_cluster
-from tools.run.ssh import Machine
 from tools.run.task import require_unchanged, task_of
 
 RUNNER, OWN_SHELL = "SPRITE_LORA_RUNNER", "SPRITE_LORA_SHELL"
@@ -34,7 +35,13 @@ def execute(command: str) -> int:
     if stage not in runner.stages:
         os.execv(shell, [shell, "-c", command])
     task = task_of(stage, command)
-    code = run_on_cluster(name, runner, task) if isinstance(runner, SlurmRunner) else Machine(name, runner).run(task)
+    match runner:
+        case SlurmRunner():
+            code = run_on_cluster(name, runner, task)
+        case ContainerRunner():
+            code = run_in_container(name, runner, task)
+        case _:
+            code = machine(name, runner).run(task)
     if code == 0:
         require_unchanged(task)
     return code

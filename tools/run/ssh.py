@@ -49,6 +49,7 @@ class Machine:
     def __init__(self, name: str, runner: SshRunner) -> None:
         self.name = name
         self.runner = runner
+        self.ssh: tuple[str, ...] = SSH
         self._seen = 0
         """Bytes of the job's log that were printed."""
 
@@ -82,7 +83,7 @@ class Machine:
         say(f"code and inputs of {task.stage} are on {self.name}, after {time.monotonic() - begun:.0f} s")
         say(f"the link to it: {self._megabytes_per_second():.1f} MB a second")
         words = self._words("call", "none", self.runner.setup, task.command)
-        done = subprocess.Popen([*SSH, self.runner.host, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        done = subprocess.Popen([*self.ssh, self.runner.host, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert done.stdin is not None
         assert done.stdout is not None
         with done:
@@ -95,7 +96,7 @@ class Machine:
     def _megabytes_per_second(self) -> float:
         """Of random bytes, sent there once."""
         begun = time.monotonic()
-        command = [*SSH, self.runner.host, "cat >/dev/null"]
+        command = [*self.ssh, self.runner.host, "cat >/dev/null"]
         subprocess.run(command, input=os.urandom(PROBE), capture_output=True, check=False)
         return PROBE / 1e6 / (time.monotonic() - begun)
 
@@ -151,7 +152,7 @@ class Machine:
         """Print the job's log, from where it was last seen, until it ends or the connection breaks."""
         decoder = getincrementaldecoder("utf-8")("replace")
         follower = subprocess.Popen(
-            [*SSH, self.runner.host, *self._words("follow", job, str(self._seen))],
+            [*self.ssh, self.runner.host, *self._words("follow", job, str(self._seen))],
             stdin=SCRIPT.open("rb"),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -245,7 +246,7 @@ class Machine:
     def _there(self, action: str, job: str, *arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
         """Run there.sh, which travels on standard input, with lines before it that no process list shows."""
         return subprocess.run(
-            [*SSH, self.runner.host, *self._words(action, job, *arguments)],
+            [*self.ssh, self.runner.host, *self._words(action, job, *arguments)],
             input=before + SCRIPT.read_text(encoding="utf-8"),
             capture_output=True,
             text=True,
@@ -255,7 +256,11 @@ class Machine:
 
     def _rsync(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["rsync", "-e", shlex.join(SSH), *arguments], capture_output=True, text=True, errors="replace", check=False
+            ["rsync", "-e", shlex.join(self.ssh), *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
         )
 
     def _failed(self, action: str, done: subprocess.CompletedProcess[str]) -> SpriteLoraError:
