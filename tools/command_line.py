@@ -29,6 +29,7 @@ TOOLS = {
     "kohya": "tools.kohya.command",
     "run": "tools.run.command",
     "doctor": "tools.doctor.command",
+    "verdict": "tools.verdict",
 }
 
 STAGES = ("validate", "package", "train", "sample", "score", "select", "finish", "report")

@@ -23,9 +23,11 @@ case $1 in
 launch) [ ! -e "$CLOUD/sold-out" ] || { echo "no resources" >&2; exit 1; }; touch "$CLOUD/up" ;;
 status)
     echo "Refreshing the status of 1 cluster"  # it prints such lines before the JSON
+    [ ! -e "$CLOUD/no-server" ] || { echo "Connection refused" >&2; exit 1; }
     [ -e "$CLOUD/up" ] && echo '[
   {"name": "sprite-lora", "status": "UP"}
 ]' || echo '[]' ;;
+api) [ -e "$CLOUD/broken" ] || rm "$CLOUD/no-server" ;;
 exec)  # the last word, in the machine's home, in the background
     for command; do :; done
     HOME=$CLOUD/home setsid -f sh -c "$command; touch $CLOUD/waited" >"$CLOUD/exec" 2>&1 </dev/null ;;
@@ -140,6 +142,16 @@ def test_launch_that_fails_is_said(cloud):
     (cloud / "sold-out").touch()
     with pytest.raises(SpriteLoraError, match="SkyPilot has not launched sprite-lora"):
         rented().launch()
+
+
+def test_server_of_skypilot_that_does_not_run_is_started(cloud):
+    """SkyPilot 0.14.1's own commands start it, and fail before it answers."""
+    (cloud / "no-server").touch()
+    assert not rented().is_up()
+    (cloud / "no-server").touch()
+    (cloud / "broken").touch()
+    with pytest.raises(SpriteLoraError, match="cloud: sky status: Connection refused"):
+        rented().is_up()
 
 
 def test_machine_that_is_not_up_has_no_jobs_and_is_not_launched(cloud):

@@ -71,11 +71,13 @@ class SkyMachine(Machine):
     def is_up(self) -> bool:
         """Whether the machine is up, as the cloud says."""
         words = ("status", self._rented.cluster, "--refresh", "--output", "json")
-        asked = subprocess.run([*self._sky(), *words], capture_output=True, text=True, errors="replace", check=False)
+        asked = self._ask(*words)
+        if asked.returncode:  # its server does not run, and the command that starts it does not wait long enough
+            self._ask("api", "start")
+            asked = self._ask(*words)
         found = re.search(r"^\[.*", asked.stdout, re.MULTILINE | re.DOTALL)
         if asked.returncode or found is None:
-            said = (asked.stderr.strip() or asked.stdout.strip() or "nothing").splitlines()[-1]
-            raise SpriteLoraError(f"{self.name}: sky status: {said}", "sky api start, then again")
+            raise SpriteLoraError(f"{self.name}: sky status: {last_line(asked)}", "try: sky status")
         return any(one["name"] == self._rented.cluster and one["status"] == "UP" for one in json.loads(found[0]))
 
     def _follow(self, task: Task, job: str) -> int:
@@ -89,12 +91,11 @@ class SkyMachine(Machine):
         folder = self.runner.folder if self.runner.folder.startswith("/") else f'"$HOME"/{self.runner.folder}'
         waiting = f'tail --pid="$(cat {folder}/state/run/{job}/pid)" -f /dev/null'
         words = ("exec", self._rented.cluster, "--detach-run", "--name", f"sprite-lora-{task.stage}", waiting)
-        held = subprocess.run([*self._sky(), *words], capture_output=True, text=True, errors="replace", check=False)
+        held = self._ask(*words)
         if held.returncode:
-            said = (held.stderr.strip() or held.stdout.strip() or "nothing").splitlines()[-1]
             minutes = self._rented.idle_minutes
             raise SpriteLoraError(
-                f"{self.name}: sky exec: {said}",
+                f"{self.name}: sky exec: {last_line(held)}",
                 f"{task.stage} runs there, but SkyPilot ends the machine after {minutes} minutes: run again at once",
             )
 
@@ -108,6 +109,9 @@ class SkyMachine(Machine):
             )
         return done
 
+    def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*self._sky(), *words], capture_output=True, text=True, errors="replace", check=False)
+
     def _sky(self) -> tuple[str, ...]:
         """The program, installed or from uvx."""
         if shutil.which("sky"):
@@ -116,3 +120,8 @@ class SkyMachine(Machine):
             extras = ",".join(self._rented.extras)
             return ("uvx", "--from", f"skypilot[{extras}]=={self._rented.version}", "sky")
         raise SpriteLoraError(f"{self.name}: sky is not installed", "uv tool install 'skypilot[runpod]'")
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    """What a program said last: mostly its reason."""
+    return (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
