@@ -28,7 +28,7 @@ def project(tmp_path, monkeypatch):
 
 
 def told(runner):
-    return container.container(runner, TASK, container.environment(runner))
+    return container.container(runner, TASK)
 
 
 @pytest.mark.parametrize(
@@ -39,21 +39,19 @@ def told(runner):
 def test_files_come_out_as_the_users(project, monkeypatch, engine, number, expected):
     monkeypatch.setattr(os, "getuid", lambda: number)
     monkeypatch.setattr(os, "getgid", lambda: number)
-    command, _ = told(ContainerRunner(kind="container", engine=engine))
+    command = told(ContainerRunner(kind="container", engine=engine))
     assert [word for word in command if word.startswith("--user")] == expected
 
 
-def test_command_line_has_names_of_variables_and_no_values(project):
-    command, own = told(ContainerRunner(kind="container", pass_env=("HF_TOKEN", "NOT_SET"), env={"A": "1"}))
-    assert "--env=HF_TOKEN" in command
-    assert "--env=A" in command
-    assert "--env=NOT_SET" not in command
+def test_command_line_shows_no_value_that_comes_in_from_here(project):
+    command = told(ContainerRunner(kind="container", pass_env=("HF_TOKEN", "NOT_SET"), env={"A": "1"}))
+    assert {"--env=HF_TOKEN", "--env=A=1", f"--env=PYTHONPATH={project}"} < set(command)
+    assert "NOT_SET" not in " ".join(command)
     assert "very secret" not in " ".join(command)
-    assert (own["HF_TOKEN"], own["A"], own["PYTHONPATH"]) == ("very secret", "1", str(project))
 
 
 def test_links_caches_and_further_folders_are_mounted_at_their_own_places(project, tmp_path):
-    command, _ = told(ContainerRunner(kind="container", mounts=("/disk/more",)))
+    command = told(ContainerRunner(kind="container", mounts=("/disk/more",)))
     places = (project, tmp_path / "hf", tmp_path / "disk/sd15", Path("/disk/more"))
     assert [word for word in command if word.startswith("--mount")] == [
         f"--mount=type=bind,source={place},target={place}" for place in places
@@ -62,7 +60,7 @@ def test_links_caches_and_further_folders_are_mounted_at_their_own_places(projec
 
 
 def test_options_come_last_before_the_image_so_that_they_win(project):
-    command, _ = told(ContainerRunner(kind="container", options=("--gpus=all", "--user=0:0"), image="mine"))
+    command = told(ContainerRunner(kind="container", options=("--gpus=all", "--user=0:0"), image="mine"))
     image = command.index("mine")
     assert command[image - 2 : image] == ["--gpus=all", "--user=0:0"]
 

@@ -32,24 +32,15 @@ def run_in_container(name: str, runner: ContainerRunner, task: Task) -> int:
     """Run a stage in a container. Returns its exit code."""
     if shutil.which(runner.engine) is None:
         raise SpriteLoraError(f"{name}: {runner.engine} is not installed here", "docs/cloud.md#a-container")
-    passed = environment(runner)
     if runner.engine == "apptainer":
-        command, own = apptainer(runner, task, passed)
+        command, own = apptainer(runner, task)
     else:
         end_left_over(runner, task)
-        command, own = container(runner, task, passed)
-
-    def send(number: int) -> None:
-        if runner.engine == "apptainer":
-            child.send_signal(number)
-        else:  # podman's own process ends at SIGTERM, and the container goes on
-            kill = [runner.engine, "kill", f"--signal={signal.Signals(number).name}", container_name(task)]
-            subprocess.run(kill, capture_output=True, check=False, start_new_session=True)
-
+        command, own = container(runner, task), {}
     say(f"{task.stage} runs in a container of {runner.engine}; Ctrl-C has it save what it has and end")
-    # A session of its own: the terminal's Ctrl-C comes once, by `send`.
+    # A session of its own: the terminal's Ctrl-C comes once, by `forwarded`; the engines pass it on.
     child = subprocess.Popen(command, env={**os.environ, **own}, start_new_session=True)
-    with forwarded(send):
+    with forwarded(child.send_signal):
         code = child.wait()
     if code == ENGINE_FAILED[runner.engine]:
         raise SpriteLoraError(f"{name}: {runner.engine} failed, and says why above", "docs/cloud.md#a-container")
@@ -58,21 +49,23 @@ def run_in_container(name: str, runner: ContainerRunner, task: Task) -> int:
     return code
 
 
-def container(runner: ContainerRunner, task: Task, passed: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """docker's or podman's command line, and environment: of variables, the command line has the names alone."""
+def container(runner: ContainerRunner, task: Task) -> list[str]:
+    """docker's or podman's command line; of variables that come in from here, it has the names alone."""
     mounts = [f"--mount=type=bind,source={folder},target={folder}" for folder in folders(runner, task)]
     user = [f"--user={os.getuid()}:{os.getgid()}"]  # what comes out belongs to the user
     if runner.engine == "podman" and os.getuid():
         user.append("--userns=keep-id")  # without it, the user's number is another one there
     options = ["--rm", f"--name={container_name(task)}", "--entrypoint=", f"--workdir={Path.cwd()}", *user, *mounts]
-    options += [f"--env={name}" for name in passed]
-    return [runner.engine, "run", *options, *runner.options, runner.image, *timed(runner, task)], passed
+    options += [f"--env={name}={value}" for name, value in environment(runner).items()]
+    options += [f"--env={name}" for name in passed(runner)]
+    return [runner.engine, "run", *options, *runner.options, runner.image, *timed(runner, task)]
 
 
-def apptainer(runner: ContainerRunner, task: Task, passed: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """The same of apptainer, which takes variables of the container from its own environment, all but HOME."""
+def apptainer(runner: ContainerRunner, task: Task) -> tuple[list[str], dict[str, str]]:
+    """apptainer's command line, and its environment, from which it takes the container's variables, all but HOME."""
     options = ["--cleanenv", "--no-home", f"--pwd={Path.cwd()}", *(f"--bind={one}" for one in folders(runner, task))]
-    own = {f"APPTAINERENV_{name}": value for name, value in passed.items() if name != "HOME"}
+    inside = {**environment(runner), **passed(runner)}
+    own = {f"APPTAINERENV_{name}": value for name, value in inside.items() if name != "HOME"}
     return ["apptainer", "exec", *options, *runner.options, runner.image, *timed(runner, task)], own
 
 
@@ -86,13 +79,17 @@ def timed(runner: ContainerRunner, task: Task) -> list[str]:
 
 
 def environment(runner: ContainerRunner) -> dict[str, str]:
-    """The stage's variables beside those of the image."""
-    passed = {name: os.environ[name] for name in (*PASSED, *runner.pass_env) if name in os.environ}
+    """The stage's variables beside those of the image, and those that come in from here."""
     # The image has neither home nor name for the user's number, and torch asks for both.
     own = {"HOME": "/tmp", "USER": "sprite-lora", "PYTHONPATH": str(Path.cwd())}  # noqa: S108
     if (cache := hub_cache()).is_dir():
         own["HF_HOME"] = str(cache)
-    return {**own, **runner.env, **passed}
+    return {**own, **runner.env}
+
+
+def passed(runner: ContainerRunner) -> dict[str, str]:
+    """What comes in from here."""
+    return {name: os.environ[name] for name in (*PASSED, *runner.pass_env) if name in os.environ}
 
 
 def hub_cache() -> Path:

@@ -29,7 +29,7 @@ class SkyMachine(Machine):
     def __init__(self, name: str, runner: SkyRunner) -> None:
         super().__init__(name, runner.as_ssh())
         self._rented = runner
-        self._held = False
+        self._is_awake = False
         self._host_key = Path("state/run") / f"{runner.cluster}.known_hosts"
         # SkyPilot's alias checks no host key. The first one of a new machine is taken, and checked from then on.
         key = (f"UserKnownHostsFile={self._host_key}", f"HostKeyAlias={runner.cluster}")
@@ -81,12 +81,12 @@ class SkyMachine(Machine):
         return any(one["name"] == self._rented.cluster and one["status"] == "UP" for one in json.loads(found[0]))
 
     def _follow(self, task: Task, job: str) -> int:
-        if not self._held:
-            self._hold(task, job)
-        self._held = True
+        if not self._is_awake:
+            self._keep_awake(task, job)
+        self._is_awake = True
         return super()._follow(task, job)
 
-    def _hold(self, task: Task, job: str) -> None:
+    def _keep_awake(self, task: Task, job: str) -> None:
         """Keep SkyPilot from taking the machine for idle while the job runs."""
         folder = self.runner.folder if self.runner.folder.startswith("/") else f'"$HOME"/{self.runner.folder}'
         waiting = f'tail --pid="$(cat {folder}/state/run/{job}/pid)" -f /dev/null'
