@@ -8,6 +8,7 @@ import time
 
 import pytest
 import yaml
+from runner_cases import answer
 
 pytestmark = pytest.mark.engines
 
@@ -21,8 +22,8 @@ class OnCluster:
         self.project = project
         self.describe()
 
-    def describe(self, *options):
-        runner = {"kind": "slurm", "sbatch": ["--partition=gpu", "--gres=gpu:1", *options]}
+    def describe(self, *options, **more):
+        runner = {"kind": "slurm", "sbatch": ["--partition=gpu", "--gres=gpu:1", *options], **more}
         (self.project.root / "runners.yaml").write_text(yaml.safe_dump({"cluster": runner}))
 
     def run(self, *arguments, check=True):
@@ -36,11 +37,28 @@ class OnCluster:
             stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
 
+    def wait_for(self, pattern, seconds=120):
+        """Until there is such a file in the project's folder; returns the files."""
+        end = time.monotonic() + seconds
+        while not (found := list(self.project.root.glob(pattern))):
+            assert time.monotonic() < end, self.said
+            time.sleep(0.02)
+        return found
+
     def wait_for_epoch(self):
-        end = time.monotonic() + 120
-        while not list((self.project.root / "state/train").glob("*/epochs/*-000001.safetensors")):
-            assert time.monotonic() < end, self.output.read_text()
-            time.sleep(0.1)
+        self.wait_for("state/train/*/epochs/*-000001.safetensors")
+
+    @property
+    def said(self):
+        return self.output.read_text()
+
+    def shards(self, number, **more):
+        """Jobs that fit this machine, and `default-resources` besides."""
+        file = self.project.root / "profiles/slurm/profile.yaml"
+        profile = yaml.safe_load(file.read_text())
+        profile |= {"config": [f"shards={number}", "gpus=0"], "latency-wait": 10}
+        profile["default-resources"] |= {"mem_mb": 2000, "cpus_per_task": 2, **more}
+        file.write_text(yaml.safe_dump(profile))
 
     @property
     def job(self):
@@ -55,25 +73,100 @@ def training(cluster, project):
     return OnCluster(project)
 
 
+@pytest.fixture
+def drawing(cluster, project):
+    """A finished project without its pictures, which take a while."""
+    project.edit(sample__steps=25)
+    run = OnCluster(project)
+    run.shards(2)
+    return run
+
+
 def test_results_and_lock_equal_a_local_run(cluster, fresh, short_run):
-    profile = fresh.root / "profiles/slurm/profile.yaml"
-    profile.write_text(profile.read_text().replace("mem_mb: 16000", "mem_mb: 2000").replace("gpus=1", "gpus=0"))
-    done = OnCluster(fresh).run()
+    """And each job has the time that the runner's limits leave it: the shards share the money."""
+    run = OnCluster(fresh)
+    run.describe(max_hours=3, price_per_hour=1, max_cost=2)
+    run.shards(2)
+    done = run.run()
     assert "train is job " in done.stdout
     assert (fresh.root / "dvc.lock").read_bytes() == (short_run.root / "dvc.lock").read_bytes()
     assert fresh.tensors() == short_run.tensors()
     assert fresh.pictures() == short_run.pictures()
+    jobs = answer("scontrol", "show", "jobs", "-o").splitlines()
+    mine = [dict(word.split("=", 1) for word in job.split() if "=" in word) for job in jobs if str(fresh.root) in job]
+    limits = [one["TimeLimit"] for one in mine]
+    assert sorted(limits) == ["01:00:00", "01:00:00", "02:00:00"]
 
 
-def test_requeued_in_training(training, short_run):
+def test_requeued_in_training(training, cluster, short_run):
     run = training.start(*TRAIN)
     training.wait_for_epoch()
     subprocess.run(["scontrol", "requeue", training.job], check=True)
-    time.sleep(1)
-    # Slurm itself waits two minutes before it starts a requeued job.
-    subprocess.run(["scontrol", "update", f"jobid={training.job}", "StartTime=now"], check=False)
-    assert run.wait(300) == 0, training.output.read_text()
+    cluster.start_now(training.job)
+    assert run.wait(300) == 0, training.said
     assert training.project.tensors() == short_run.tensors()
+
+
+def test_node_killed_in_training(training, cluster, short_run):
+    """The job is requeued on the other node and goes on from its state; a second `run` in this folder is refused."""
+    run = training.start(*TRAIN)
+    training.wait_for_epoch()
+    second = training.run(*TRAIN, check=False)
+    assert second.returncode != 0
+    assert "is busy, it is being" in second.stderr
+    node = cluster.kill_node(training.job)
+    cluster.start_now(training.job)
+    assert run.wait(300) == 0, training.said
+    assert answer("scontrol", "show", "job", training.job).count(f"BatchHost={node}") == 0
+    assert "resuming after step 3 of 6" in training.said
+    assert training.project.tensors() == short_run.tensors()
+    training.project.run("dvc", "repro", "--single-item", "train")
+    assert (training.project.root / "dvc.lock").read_bytes() == (short_run.root / "dvc.lock").read_bytes()
+
+
+def test_cancelled_shard_is_drawn_again(drawing, tmp_path):
+    """Of two shards one is cancelled: Snakemake submits it again, and what was drawn of it is not drawn twice."""
+    here = drawing.project.copy(tmp_path / "here")
+    run = drawing.start("--single-item", "sample")
+    drawing.wait_for("state/sample/drawn/*.png")
+    drawing.wait_for("outputs/samples/epoch-01/*.png")
+    cancelled = shard_job(1)
+    subprocess.run(["scancel", cancelled], check=True)
+    here.run("dvc", "repro", "--single-item", "sample")
+    assert run.wait(300) == 0, drawing.said
+    assert f"SLURM-job '{cancelled}' failed" in drawing.said
+    again = (drawing.project.root / "logs/sample/shard-1.log").read_text()
+    assert "pictures were drawn before" in again
+    assert drawing.project.pictures() == here.pictures()
+    assert not (drawing.project.root / "state/sample/drawn").exists()
+
+
+def test_killed_here_while_drawing_and_started_again(drawing, tmp_path):
+    """The jobs of the killed run give way to those of the new one."""
+    here = drawing.project.copy(tmp_path / "here")
+    run = drawing.start("--single-item", "sample")
+    drawing.wait_for("state/sample/drawn/*.png")
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    drawing.run("--single-item", "sample")
+    here.run("dvc", "repro", "--single-item", "sample")
+    assert drawing.project.pictures() == here.pictures()
+
+
+def test_what_slurm_says_of_a_shard_is_seen(drawing):
+    drawing.shards(2, gres="unicorn:1")
+    done = drawing.run("--single-item", "sample", check=False)
+    assert done.returncode != 0
+    assert "Invalid generic resource (gres) specification" in done.stderr, done.stderr
+
+
+def shard_job(number):
+    """The job of a shard that runs."""
+    for line in answer("squeue", "-h", "-t", "running", "-o", "%i %k").splitlines():
+        job, comment = line.split(maxsplit=1)
+        if f"sample_shard_{number}" in comment:
+            return job
+    raise AssertionError(answer("squeue"))
 
 
 def test_killed_here_and_started_again(training, short_run):
@@ -90,7 +183,7 @@ def test_cancelled_job_is_named(training):
     training.wait_for_epoch()
     subprocess.run(["scancel", training.job], check=True)
     assert run.wait(120) != 0
-    assert f"job {training.job} ended without an exit code" in training.output.read_text()
+    assert f"job {training.job} ended without an exit code" in training.said
 
 
 def test_what_sbatch_refuses_is_said(training):
