@@ -35,7 +35,11 @@ class Box:
     def as_user(self, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a shell line as the user there."""
         return subprocess.run(
-            ["su", "-", USER, "-s", "/bin/bash", "-c", command], check=check, capture_output=True, text=True
+            ["su", "-", USER, "-s", "/bin/bash", "-c", command],
+            check=check,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
         )
 
 

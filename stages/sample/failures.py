@@ -22,10 +22,10 @@ class JobErrors(logging.Handler):
             return
         print(f"\n{getattr(record, 'rule_name', 'a job')}: {plain_lines(said)}", file=sys.stderr)
         shard_log, *job_logs = map(Path, getattr(record, "log", []) or [Path()])
-        for log in [] if has_said(shard_log) else job_logs:
-            if log.is_file():
-                lines = log.read_text(encoding="utf-8", errors="replace").rstrip().split("\n")
-                print(f"{log}:", plain_lines("\n".join(lines[-LINES:])), sep="\n", file=sys.stderr)
+        for log in [] if failure(shard_log) else job_logs:  # `report_failures` prints what the shard says
+            text = log.read_text(encoding="utf-8", errors="replace").rstrip() if log.is_file() else ""
+            if text:
+                print(f"{log}:", plain_lines("\n".join(text.split("\n")[-LINES:])), sep="\n", file=sys.stderr)
 
 
 def plain_lines(text: str) -> str:
@@ -33,14 +33,9 @@ def plain_lines(text: str) -> str:
     return "\n".join(map(plain, text.split("\n")))
 
 
-def has_said(log: Path) -> bool:
-    """Whether a shard's log tells of a failure; then `report_failures` prints it."""
-    return log.is_file() and bool(failure(log))
-
-
 def failure(log: Path) -> str:
-    """The end of a log from where it tells of a failure; empty where it does not."""
-    text = log.read_text(encoding="utf-8", errors="replace")
+    """The end of a log from where it tells of a failure; empty where it does not, or is not there."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     found = max(text.rfind("error: "), text.rfind("Traceback (most recent call last)"))
     return text[found:].rstrip() if found >= 0 else ""
 
@@ -48,7 +43,6 @@ def failure(log: Path) -> str:
 def report_failures(shards: Iterable[Shard]) -> None:
     """Print the last lines of each shard's log that tells of a failure."""
     for shard in shards:
-        log = Path(shard.log)
-        said = failure(log) if log.is_file() else ""
+        said = failure(Path(shard.log))
         if said:
-            print(f"\n{log}:\n{said}\n", file=sys.stderr)
+            print(f"\n{shard.log}:\n{said}\n", file=sys.stderr)

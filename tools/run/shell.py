@@ -9,6 +9,7 @@ import sys
 from sprite_lora.core.errors import run
 from stages.validate.machine import ELSEWHERE
 from tools.run.runners import SlurmRunner, load_runner
+from tools.run.show import INTERRUPTED
 from tools.run.slurm import run_on_cluster
 from tools.run.ssh import Machine
 from tools.run.task import require_unchanged, task_of
@@ -19,7 +20,10 @@ RUNNER, OWN_SHELL = "SPRITE_LORA_RUNNER", "SPRITE_LORA_SHELL"
 
 def main() -> None:
     """`sprite-lora-shell -c COMMAND`."""
-    run(lambda: sys.exit(execute(sys.argv[-1])))
+    try:
+        run(lambda: sys.exit(execute(sys.argv[-1])))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def execute(command: str) -> int:

@@ -28,7 +28,12 @@ prepare)
 hold)  # keep others out until standard input ends: files are about to come
     cd "$folder"
     exec 9>"$lock"
-    flock -n 9 || busy
+    if ! flock -n 9; then  # by a sender of the same job whose connection broke unnoticed: its place is free
+        read -r pid sends 2>/dev/null <state/run/sender && [ "$sends" = "$job" ] || busy
+        kill "$pid" 2>/dev/null || true
+        flock -w 5 9 || busy
+    fi
+    echo "$$ $job" >state/run/sender
     touch state/run/used
     [ "$3" = none ] || echo "$job" >state/run/holder
     echo held
@@ -44,6 +49,7 @@ start)  # SECONDS SETUP COMMAND IDLE_SECONDS AT_IDLE
     setsid -f sh -c '
         exec 8>"$job/alive" 9>"$lock"
         flock -n 8 && flock -w 5 9 && [ "$(cat state/run/holder)" = "$job" ] || exit 0
+        rm -f state/run/sender
         trap "stopped=1" TERM  # the stage saves its state and ends; the exit code is still noted
         : >"$job/log"
         echo "                " >"$job/rc.new"  # its place on a disk that may fill up

@@ -158,16 +158,17 @@ class Cluster:
     def wait_for_nodes(self) -> None:
         self.wait_for(lambda: answer("sinfo", "-h", "-t", "idle", "-o", "%D") == "2", "two idle nodes")
 
+    def freeze(self, job: str) -> None:
+        """Let what the job runs stand still until it is killed or requeued."""
+        for one in processes(job)[1:]:
+            one.suspend()
+
     def kill_node(self, job: str) -> str:
         """As if its power went: slurmd, the step daemon of the job and all processes of the job at once. Its name."""
         node = answer("squeue", "-h", "-o", "%N", "-j", job)
         self.daemons[node].kill()
         self.daemons[node].wait()
-        steps = [
-            one for one in psutil.process_iter() if one.name() == "slurmstepd" and f"[{job}." in str(one.cmdline())
-        ]
-        assert steps
-        for one in [*steps, *(child for step in steps for child in step.children(recursive=True))]:
+        for one in processes(job):
             one.kill()
         subprocess.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=killed"], check=True)
         return node
@@ -189,6 +190,12 @@ class Cluster:
             one.wait()
         for name in ("slurm.conf", "gres.conf"):
             (SLURM / name).unlink()
+
+
+def processes(job: str) -> list[psutil.Process]:
+    """The step daemon of a job, and what it has started."""
+    (step,) = (one for one in psutil.process_iter() if one.name() == "slurmstepd" and f"[{job}." in str(one.cmdline()))
+    return [step, *step.children(recursive=True)]
 
 
 @pytest.fixture(scope="session")

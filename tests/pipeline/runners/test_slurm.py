@@ -12,7 +12,7 @@ from runner_cases import answer
 
 pytestmark = pytest.mark.engines
 
-TRAIN = ("--force", "--single-item", "train")
+TRAIN, SAMPLE = (("--force", "--single-item", stage) for stage in ("train", "sample"))
 
 
 class OnCluster:
@@ -56,7 +56,7 @@ class OnCluster:
         """Jobs that fit this machine, and `default-resources` besides."""
         file = self.project.root / "profiles/slurm/profile.yaml"
         profile = yaml.safe_load(file.read_text())
-        profile |= {"config": [f"shards={number}", "gpus=0"], "latency-wait": 10}
+        profile |= {"config": [f"shards={number}", "gpus=0"], "slurm-init-seconds-before-status-checks": 1}
         profile["default-resources"] |= {"mem_mb": 2000, "cpus_per_task": 2, **more}
         file.write_text(yaml.safe_dump(profile))
 
@@ -73,11 +73,19 @@ def training(cluster, project):
     return OnCluster(project)
 
 
+@pytest.fixture(scope="module")
+def slow_run(short_run, tmp_path_factory):
+    """A finished project whose pictures take a second each, so that something can happen meanwhile."""
+    slow = short_run.copy(tmp_path_factory.mktemp("slow") / "project")
+    slow.edit(sample__steps=10)
+    slow.run("dvc", "repro", "--single-item", "sample")
+    return slow
+
+
 @pytest.fixture
-def drawing(cluster, project):
-    """A finished project without its pictures, which take a while."""
-    project.edit(sample__steps=25)
-    run = OnCluster(project)
+def drawing(cluster, slow_run, tmp_path):
+    run = OnCluster(slow_run.copy(tmp_path / "project"))
+    shutil.rmtree(run.project.root / "outputs/samples")
     run.shards(2)
     return run
 
@@ -101,6 +109,7 @@ def test_results_and_lock_equal_a_local_run(cluster, fresh, short_run):
 def test_requeued_in_training(training, cluster, short_run):
     run = training.start(*TRAIN)
     training.wait_for_epoch()
+    cluster.freeze(training.job)
     subprocess.run(["scontrol", "requeue", training.job], check=True)
     cluster.start_now(training.job)
     assert run.wait(300) == 0, training.said
@@ -111,6 +120,7 @@ def test_node_killed_in_training(training, cluster, short_run):
     """The job is requeued on the other node and goes on from its state; a second `run` in this folder is refused."""
     run = training.start(*TRAIN)
     training.wait_for_epoch()
+    cluster.freeze(training.job)  # the training is short
     second = training.run(*TRAIN, check=False)
     assert second.returncode != 0
     assert "is busy, it is being" in second.stderr
@@ -120,42 +130,35 @@ def test_node_killed_in_training(training, cluster, short_run):
     assert answer("scontrol", "show", "job", training.job).count(f"BatchHost={node}") == 0
     assert "resuming after step 3 of 6" in training.said
     assert training.project.tensors() == short_run.tensors()
-    training.project.run("dvc", "repro", "--single-item", "train")
     assert (training.project.root / "dvc.lock").read_bytes() == (short_run.root / "dvc.lock").read_bytes()
 
 
-def test_cancelled_shard_is_drawn_again(drawing, tmp_path):
+def test_cancelled_shard_is_drawn_again(drawing, slow_run):
     """Of two shards one is cancelled: Snakemake submits it again, and what was drawn of it is not drawn twice."""
-    here = drawing.project.copy(tmp_path / "here")
-    run = drawing.start("--single-item", "sample")
-    drawing.wait_for("state/sample/drawn/*.png")
+    run = drawing.start(*SAMPLE)
     drawing.wait_for("outputs/samples/epoch-01/*.png")
     cancelled = shard_job(1)
     subprocess.run(["scancel", cancelled], check=True)
-    here.run("dvc", "repro", "--single-item", "sample")
     assert run.wait(300) == 0, drawing.said
     assert f"SLURM-job '{cancelled}' failed" in drawing.said
-    again = (drawing.project.root / "logs/sample/shard-1.log").read_text()
-    assert "pictures were drawn before" in again
-    assert drawing.project.pictures() == here.pictures()
+    assert "pictures were drawn before" in (drawing.project.root / "logs/sample/shard-1.log").read_text()
+    assert drawing.project.pictures() == slow_run.pictures()
     assert not (drawing.project.root / "state/sample/drawn").exists()
 
 
-def test_killed_here_while_drawing_and_started_again(drawing, tmp_path):
+def test_killed_here_while_drawing_and_started_again(drawing, slow_run):
     """The jobs of the killed run give way to those of the new one."""
-    here = drawing.project.copy(tmp_path / "here")
-    run = drawing.start("--single-item", "sample")
-    drawing.wait_for("state/sample/drawn/*.png")
+    run = drawing.start(*SAMPLE)
+    drawing.wait_for("outputs/samples/epoch-01/*.png")
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    drawing.run("--single-item", "sample")
-    here.run("dvc", "repro", "--single-item", "sample")
-    assert drawing.project.pictures() == here.pictures()
+    drawing.run(*SAMPLE)
+    assert drawing.project.pictures() == slow_run.pictures()
 
 
 def test_what_slurm_says_of_a_shard_is_seen(drawing):
     drawing.shards(2, gres="unicorn:1")
-    done = drawing.run("--single-item", "sample", check=False)
+    done = drawing.run(*SAMPLE, check=False)
     assert done.returncode != 0
     assert "Invalid generic resource (gres) specification" in done.stderr, done.stderr
 
@@ -180,7 +183,7 @@ def test_killed_here_and_started_again(training, short_run):
 
 def test_cancelled_job_is_named(training):
     run = training.start(*TRAIN)
-    training.wait_for_epoch()
+    training.wait_for("state/run/train-*/job")
     subprocess.run(["scancel", training.job], check=True)
     assert run.wait(120) != 0
     assert f"job {training.job} ended without an exit code" in training.said

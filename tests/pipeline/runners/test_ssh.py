@@ -108,7 +108,7 @@ def test_ctrl_c_asks(near_training, answer):
     terminal, ours = pty.openpty()
     command = ["sprite-lora", "run", "--on", "box", *TRAIN]
     run = subprocess.Popen(
-        ["setsid", "--ctty", *command], cwd=near_training.project.root, env=near_training.environment(),
+        ["setsid", "--ctty", "env", "--default-signal=INT", *command], cwd=near_training.project.root, env=near_training.environment(),
         stdin=ours, stdout=ours, stderr=ours,
     )  # fmt: skip
     os.close(ours)
@@ -269,6 +269,20 @@ def test_each_run_takes_its_own_results(small):
     assert Path("outputs/out/name").read_text() == "first\n"
     counted = small.near.as_user(f"cat small-{small.folder.parent.name}/count").stdout
     assert counted == "x\nx\nx\n"
+
+
+def test_sender_whose_connection_broke_unnoticed_gives_way(small):
+    """To who sends for the same job, and to nobody else."""
+    first, again, other = (Machine("box", load_runner("box")) for _ in range(3))
+    first._reach("prepare")
+    with first._held("train-a"):
+        with (
+            pytest.raises(SpriteLoraError, match="box is busy with another job: state/run/train-a"),
+            other._held("train-b"),
+        ):
+            pass
+        with again._held("train-a"):
+            pass
 
 
 def test_stage_that_is_told_to_end_is_waited_for(small):
