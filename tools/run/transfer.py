@@ -112,9 +112,10 @@ class Transfer:
 
 
 def reason(done: subprocess.CompletedProcess[str]) -> str:
-    """The line of rsync's that says why it failed: of a full disk with the file, else the last one."""
+    """The line of rsync's that says why it failed: of a full disk, else the first about a file, else the last one."""
     lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-    return next((line for line in lines if any(word in line for word in FULL)), lines[-1])
+    full = [line for line in lines if any(word in line for word in FULL)]
+    return [*full, *(line for line in lines if line.startswith("rsync: [")), lines[-1]][0]
 
 
 def is_missing(done: subprocess.CompletedProcess[str]) -> bool:

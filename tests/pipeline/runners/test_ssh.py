@@ -2,6 +2,7 @@
 
 import os
 import pty
+import pwd
 import re
 import select
 import shutil
@@ -106,9 +107,9 @@ def test_other_work_at_the_same_time_is_refused(near_training, tmp_path):
 def test_ctrl_c_asks(near_training, answer):
     """In a real terminal: s ends the stage there with its state saved, Enter leaves it running."""
     terminal, ours = pty.openpty()
-    command = ["sprite-lora", "run", "--on", "box", *TRAIN]
+    command = ["setsid", "--ctty", "env", "--default-signal=INT", "sprite-lora", "run", "--on", "box", *TRAIN]
     run = subprocess.Popen(
-        ["setsid", "--ctty", "env", "--default-signal=INT", *command], cwd=near_training.project.root, env=near_training.environment(),
+        command, cwd=near_training.project.root, env=near_training.environment(),
         stdin=ours, stdout=ours, stderr=ours,
     )  # fmt: skip
     os.close(ours)
@@ -207,7 +208,8 @@ def test_setup_that_fails_is_seen(near_training):
 def test_disk_full_there(near_training, short_run):
     """A small disk there fills up in training: the error names it, and with room again the training goes on."""
     near_training.box.as_user(f"mkdir {near_training.folder}")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m,mode=777", "none", near_training.there], check=True)
+    owner = f"uid={pwd.getpwnam(near_training.box.user).pw_uid}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=160m,{owner}", "none", near_training.there], check=True)
     try:
         run = near_training.start(*TRAIN)
         near_training.wait_for_epoch()
