@@ -51,7 +51,7 @@ def draw(runner: SlurmRunner, task: Task) -> int:
     """Run Snakemake here; it submits the shards, and cancels them where it is interrupted. Returns its exit code."""
     profile = limited_profile(runner, Path("state/run") / f"sample-{task.identity}")
     environment = {**os.environ, "SNAKEMAKE_PROFILE": str(profile)}
-    with subprocess.Popen(["sh", "-c", f"exec {task.command}"], env=environment) as snakemake:
+    with subprocess.Popen(["sh", "-c", task.command], env=environment) as snakemake:
         while True:
             try:
                 return snakemake.wait()

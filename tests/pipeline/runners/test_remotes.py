@@ -1,4 +1,7 @@
-"""`dvc push` and `dvc pull` with real servers on loopback: S3 by rclone, and ssh."""
+"""`dvc push` and `dvc pull` with real servers on loopback: S3 by rclone, and ssh.
+
+Tests of one `xdist_group` run in one process, one after the other: there is one machine for ssh and one Slurm.
+"""
 
 import os
 import shutil
@@ -58,6 +61,7 @@ def comes_back(project, tmp_path, **environment):
     assert "up to date" in other.run("dvc", "status").stdout
 
 
+@pytest.mark.xdist_group("slurm")
 def test_s3(project, s3, tmp_path):
     address, keys = s3
     project.run("dvc", "remote", "add", "-d", "store", "s3://lora/cache")
@@ -66,6 +70,7 @@ def test_s3(project, s3, tmp_path):
     assert "secret" not in (project.root / ".dvc/config").read_text()
 
 
+@pytest.mark.xdist_group("slurm")
 def test_training_goes_on_in_another_clone(project, s3, tmp_path):
     """The state of an interrupted training travels by the remote; the checkpoints are those of an unbroken run."""
     address, keys = s3
@@ -94,6 +99,7 @@ def test_training_goes_on_in_another_clone(project, s3, tmp_path):
     assert other.tensors() == wanted
 
 
+@pytest.mark.xdist_group("ssh")
 def test_ssh(project, box, tmp_path):
     project.run("dvc", "remote", "add", "-d", "store", f"ssh://{USER}@127.0.0.1:{box.port}{box.home}/store")
     project.run("dvc", "remote", "modify", "--local", "store", "keyfile", str(box.client / "client"))

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from runner_cases import answer
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("slurm")]
 
 TRAIN, SAMPLE = (("--force", "--single-item", stage) for stage in ("train", "sample"))
 
@@ -104,16 +104,6 @@ def test_results_and_lock_equal_a_local_run(cluster, fresh, short_run):
     mine = [dict(word.split("=", 1) for word in job.split() if "=" in word) for job in jobs if str(fresh.root) in job]
     limits = [one["TimeLimit"] for one in mine]
     assert sorted(limits) == ["01:00:00", "01:00:00", "02:00:00"]
-
-
-def test_requeued_in_training(training, cluster, short_run):
-    run = training.start(*TRAIN)
-    training.wait_for_epoch()
-    cluster.freeze(training.job)
-    subprocess.run(["scontrol", "requeue", training.job], check=True)
-    cluster.start_now(training.job)
-    assert run.wait(300) == 0, training.said
-    assert training.project.tensors() == short_run.tensors()
 
 
 def test_node_killed_in_training(training, cluster, short_run):

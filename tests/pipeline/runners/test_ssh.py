@@ -25,7 +25,7 @@ from tools.run.ssh import Machine, exit_code
 from tools.run.task import Task
 from tools.run.transfer import Transfer
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("ssh")]
 
 TRAIN = ("--force", "--single-item", "train")
 
@@ -209,7 +209,7 @@ def test_disk_full_there(near_training, short_run):
     """A small disk there fills up in training: the error names it, and with room again the training goes on."""
     near_training.box.as_user(f"mkdir {near_training.folder}")
     owner = f"uid={pwd.getpwnam(near_training.box.user).pw_uid}"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=160m,{owner}", "none", near_training.there], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=300m,{owner}", "none", near_training.there], check=True)
     try:
         run = near_training.start(*TRAIN)
         near_training.wait_for_epoch()
