@@ -10,6 +10,7 @@ from sprite_lora.core.errors import run
 from stages.validate.machine import ELSEWHERE
 from tools.run.container import run_in_container
 from tools.run.runners import ContainerRunner, SlurmRunner, load_runner
+from tools.run.show import INTERRUPTED
 from tools.run.sky import machine
 from tools.run.slurm import run_on_cluster
 from tools.run.task import require_unchanged, task_of
@@ -20,7 +21,10 @@ RUNNER, OWN_SHELL = "SPRITE_LORA_RUNNER", "SPRITE_LORA_SHELL"
 
 def main() -> None:
     """`sprite-lora-shell -c COMMAND`."""
-    run(lambda: sys.exit(execute(sys.argv[-1])))
+    try:
+        run(lambda: sys.exit(execute(sys.argv[-1])))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def execute(command: str) -> int:

@@ -14,8 +14,9 @@ from pathlib import Path
 from sprite_lora.core.errors import SpriteLoraError
 from tools.run.runners import SkyRunner, SshRunner
 from tools.run.show import say
-from tools.run.ssh import NO_CONNECTION, SSH, Machine, require_rsync
+from tools.run.ssh import NO_CONNECTION, Machine
 from tools.run.task import Task
+from tools.run.transfer import SSH, require_rsync
 
 
 def machine(name: str, runner: SshRunner | SkyRunner) -> Machine:
@@ -27,13 +28,13 @@ class SkyMachine(Machine):
     """Launched where it is not up."""
 
     def __init__(self, name: str, runner: SkyRunner) -> None:
-        super().__init__(name, runner.as_ssh())
         self._rented = runner
         self._is_awake = False
         self._host_key = Path("state/run") / f"{runner.cluster}.known_hosts"
         # SkyPilot's alias checks no host key. The first one of a new machine is taken, and checked from then on.
         key = (f"UserKnownHostsFile={self._host_key}", f"HostKeyAlias={runner.cluster}")
-        self.ssh = (*SSH, "-o", "StrictHostKeyChecking=accept-new", *(word for one in key for word in ("-o", one)))
+        own = ("StrictHostKeyChecking=accept-new", *key)
+        super().__init__(name, runner.as_ssh(), (*SSH, *(word for one in own for word in ("-o", one))))
 
     def run(self, task: Task) -> int:
         """Launch the machine if need be; then as on any machine."""
