@@ -144,6 +144,18 @@ def test_launch_that_fails_is_said(cloud):
         rented().launch()
 
 
+def test_machine_whose_setup_fails_is_given_back(cloud):
+    """SkyPilot would leave it running, without an end; one that was up before stays."""
+    for up, downs in ((False, ["down --yes sprite-lora"]), (True, [])):
+        (cloud / "sold-out").touch()
+        (cloud / "calls").unlink(missing_ok=True)
+        if up:
+            (cloud / "up").touch()
+        with pytest.raises(SpriteLoraError):
+            rented().launch()
+        assert calls(cloud, "down") == downs
+
+
 def test_server_of_skypilot_that_does_not_run_is_started(cloud):
     """SkyPilot 0.14.1's own commands start it, and fail before it answers."""
     (cloud / "no-server").touch()
@@ -171,10 +183,13 @@ def test_uvx_runs_skypilot_where_it_is_not_installed(cloud, monkeypatch):
 def test_real_skypilot_takes_flags_and_task_file(tmp_path):
     """Its own parser, in its own environment; no cloud and no key are needed."""
     program = Path(shutil.which("sky")).resolve()
-    for words in (["launch", "--cluster", "--yes", "--detach-run", "--fast", "--idle-minutes-to-autostop", "--down"],
-                  ["exec", "--detach-run", "--name"], ["status", "--refresh", "--output"]):  # fmt: skip
-        shown = subprocess.run([program, words[0], "--help"], capture_output=True, text=True, check=True).stdout
-        assert not [flag for flag in words[1:] if flag not in shown], words[0]
+    used = (
+        "launch --cluster --yes --detach-run --fast --idle-minutes-to-autostop --down",
+        "exec --detach-run --name", "status --refresh --output", "down --yes", "stop --yes", "api start",
+    )  # fmt: skip
+    for command, *flags in map(str.split, used):
+        shown = subprocess.run([program, command, "--help"], capture_output=True, text=True, check=True).stdout
+        assert not [flag for flag in flags if flag not in shown], command
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     assert SkyRunner(kind="sky").version in said
     python = program.read_text().splitlines()[0].removeprefix("#!")

@@ -60,14 +60,26 @@ class SkyMachine(Machine):
         rented = self._rented
         if not Path(rented.task).is_file():
             raise SpriteLoraError(f"{self.name}: {rented.task} does not exist", "docs/cloud.md#a-rented-machine")
-        if not self.is_up():
+        was_up = self.is_up()
+        if not was_up:
             self._host_key.unlink(missing_ok=True)
             self._host_key.parent.mkdir(parents=True, exist_ok=True)
             say(f"{self.name}: SkyPilot launches {rented.cluster}")
         idle = ("--idle-minutes-to-autostop", str(rented.idle_minutes), *(["--down"] if rented.down else []))
         words = ("launch", "--cluster", rented.cluster, "--yes", "--detach-run", "--fast", *idle, rented.task)
         if subprocess.run([*self._sky(), *words], check=False).returncode:
-            raise SpriteLoraError(f"{self.name}: SkyPilot has not launched {rented.cluster}", "it says why above")
+            if not was_up:
+                self._end()
+            raise SpriteLoraError(
+                f"{self.name}: SkyPilot has not launched {rented.cluster}, and says why above",
+                "sky status --refresh lists what still costs money",
+            )
+
+    def _end(self) -> None:
+        """End a machine whose launch has failed: SkyPilot sets its time only when the setup is through."""
+        word = "down" if self._rented.down else "stop"
+        done = self._ask(word, "--yes", self._rented.cluster)
+        say(f"sky {word} {self._rented.cluster}: {last_line(done)}")
 
     def is_up(self) -> bool:
         """Whether the machine is up, as the cloud says."""
