@@ -1,9 +1,12 @@
 # The fan-out inside the stage `sample`, and nothing else: every edge between stages is in dvc.yaml.
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 from sprite_lora.bases.registry import chosen_code
 from sprite_lora.core.code import code_hash
-from stages.sample.shards import planned, report_failures
+from stages.sample.failures import JobErrors, report_failures
+from stages.sample.kept import forget
+from stages.sample.shards import planned
 
 min_version("9.19")
 
@@ -17,10 +20,16 @@ container: "sprite-lora.sif"
 
 SHARDS = planned(config)
 
+logger.addHandler(JobErrors())
+
 
 # What a job said that failed on another machine, and once more at the end what one said that failed here.
 onerror:
     report_failures(SHARDS)
+
+
+onsuccess:
+    forget(SHARDS[0].paths.state)
 
 
 rule sample_epoch:
@@ -46,4 +55,5 @@ for shard in SHARDS:
             contents=shard.contents,
             code=code_hash("sample", chosen_code(shard.paths.base)),
         shell:
-            "python -m stages.sample --epochs {params.epochs:q} --shard {params.shard:q} 2>&1 | tee {log:q}"
+            "python -m stages.sample --epochs {params.epochs:q} --shard {params.shard:q} --keep {params.code:q}"
+            " 2>&1 | tee {log:q}"

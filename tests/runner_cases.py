@@ -1,5 +1,6 @@
 """The project here and the machine that ssh reaches, for tests of `sprite-lora run`."""
 
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -8,6 +9,17 @@ from pathlib import Path
 import yaml
 
 USER = "sprite-lora-box"
+
+
+def answer(*command: str) -> str:
+    """What a command prints."""
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -23,7 +35,11 @@ class Box:
     def as_user(self, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a shell line as the user there."""
         return subprocess.run(
-            ["su", "-", USER, "-s", "/bin/bash", "-c", command], check=check, capture_output=True, text=True
+            ["su", "-", USER, "-s", "/bin/bash", "-c", command],
+            check=check,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
         )
 
 

@@ -30,6 +30,7 @@ TOOLS = {
     "base": "tools.base.command",
     "run": "tools.run.command",
     "doctor": "tools.doctor.command",
+    "verdict": "tools.verdict",
 }
 
 STAGES = ("validate", "package", "train", "sample", "score", "select", "finish", "report")

@@ -1,7 +1,8 @@
 """Draw the fixed prompts with epochs of a LoRA; epoch 0 is the untouched base.
 
 Reads   params.yaml (paths, sample, train), the base model, paths.dataset/manifest.json (resolution), paths.checkpoints
-Writes  paths.samples/epoch-NN/<prompt>.png, each with the record of what made it
+Writes  paths.samples/epoch-NN/<prompt>.png, each with the record of what made it; copies below paths.state until the
+        last shard has finished
 Command python -m stages.sample --epochs 0,1,2     (all saved epochs without --epochs)
 
 `snakemake --cores 1 sample_epoch` calls this once per shard of epochs: loading the base costs more than drawing.
@@ -15,6 +16,7 @@ neither order, company, shards nor the number of cores change a byte of a pictur
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -35,6 +37,7 @@ from sprite_lora.lora.epochs import Epoch, epoch_folder
 from sprite_lora.lora.file import read_record, sound_hash
 from stages.sample.drawing_lock import drawing
 from stages.sample.epoch import Checkpoint, Setup, draw_epoch, require_short_prompts, require_still_there
+from stages.sample.kept import Kept, kept_folder
 from stages.sample.shards import chosen_epochs, require_checkpoints, run_checkpoints
 
 
@@ -49,6 +52,11 @@ def main() -> None:
     checkpoints = [checkpoint(epoch, files.get(epoch)) for epoch in epochs]
     with drawing(paths.state, epochs):
         setup = set_up(paths, sample, train, resolution, arguments.shard)
+        if arguments.keep:
+            device = setup.base.unet.device
+            kind = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+            conditions = (arguments.keep, kind, str(setup.base.unet.dtype), torch.__version__)
+            setup = replace(setup, kept=Kept(kept_folder(paths.state), conditions))
         at_once = 1 if setup.base.unet.device.type == "cuda" else machine.cores()
         drawn: list[Path] = []
         for one in checkpoints:
@@ -64,6 +72,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--epochs", help="which epochs, such as 0,1,2; all saved ones and the base when not given")
     parser.add_argument(
         "--shard", type=int, default=0, help="number of this process; on a machine with several GPUs, its GPU"
+    )
+    parser.add_argument(
+        "--keep", metavar="CODE", help="keep pictures for a process that draws them after this one; a hash of the code"
     )
     return parser.parse_args(arguments)
 

@@ -18,6 +18,7 @@ from sprite_lora.core.starter import require_starter
 from sprite_lora.lora.epochs import Epoch, in_digits
 from sprite_lora.lora.network import applied
 from sprite_lora.results.picture import web_ui_text, write_picture
+from stages.sample.kept import Kept
 
 MEMORY_KNOBS = (
     "end what else uses the GPU (nvidia-smi lists it)",
@@ -45,6 +46,8 @@ class Setup:
     """Whether the LoRA was trained so."""
     vae_hash: str | None = None
     """Of an autoencoder in the place of the base's own."""
+    kept: Kept | None = None
+    """Pictures that a process drew which did not finish."""
 
     def drawing(self, name: str) -> Drawing:
         """How the picture of that name is drawn."""
@@ -90,9 +93,24 @@ def draw_epoch(setup: Setup, checkpoint: Checkpoint, folder: Path, at_once: int)
     `at_once` pictures are drawn side by side, each on one thread: a picture's bytes do not depend on the number, and
     small models gain more from it than from threads inside each operation, which wait for each other all the time.
     """
-    names = list(setup.sample.prompts)
+    everything = list(setup.sample.prompts)
     require_starter()
-    clear(folder, keep={f"{name}.png" for name in names})
+    clear(folder, keep={f"{name}.png" for name in everything})
+    records = {name: picture_record(setup, checkpoint, name) for name in everything}
+    kept = setup.kept
+    names = [name for name in everything if not (kept and kept.take(records[name], folder / f"{name}.png"))]
+    if len(names) < len(everything):
+        print(f"{folder}: {len(everything) - len(names)} pictures were drawn before")
+    if names:
+        draw_pictures(setup, checkpoint, folder, at_once, {name: records[name] for name in names})
+    return [folder / f"{name}.png" for name in everything]
+
+
+def draw_pictures(
+    setup: Setup, checkpoint: Checkpoint, folder: Path, at_once: int, records: dict[str, dict[str, Any]]
+) -> None:
+    """Draw the pictures of these names, and write each with its record."""
+    names = list(records)
     with (
         machine.explaining_memory(f"pictures of {setup.resolution} px", MEMORY_KNOBS),
         applied(setup.base, checkpoint.path, setup.sample.network_mul),
@@ -108,9 +126,11 @@ def draw_epoch(setup: Setup, checkpoint: Checkpoint, folder: Path, at_once: int)
                     flush=True,
                 )
             require_starter()
-            record = picture_record(setup, checkpoint, name) | {"finite": finite}
-            write_picture(folder / f"{name}.png", Image.fromarray(pixels), record, web_ui(setup, checkpoint, name))
-    return [folder / f"{name}.png" for name in names]
+            path = folder / f"{name}.png"
+            record = records[name] | {"finite": finite}
+            write_picture(path, Image.fromarray(pixels), record, web_ui(setup, checkpoint, name))
+            if setup.kept:
+                setup.kept.keep(records[name], path)
 
 
 def require_still_there(drawn: list[Path]) -> None:

@@ -104,16 +104,6 @@ def run_checkpoints(paths: Paths, train: Train) -> dict[Epoch, Path]:
     return checkpoint_files(paths.checkpoints, train, steps)
 
 
-def report_failures(shards: Iterable[Shard]) -> None:
-    """Print the last lines of each shard's log that tells of a failure."""
-    for shard in shards:
-        log = Path(shard.log)
-        text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-        found = max(text.rfind("error: "), text.rfind("Traceback (most recent call last)"))
-        if found >= 0:
-            print(f"\n{log}:\n{text[found:].rstrip()}\n", file=sys.stderr)
-
-
 def chosen_epochs(saved: Iterable[Epoch], wanted: object) -> list[Epoch]:
     """The epochs to draw, in order: all saved ones and the untouched base (0), or just those in `wanted`.
 

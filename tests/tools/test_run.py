@@ -12,9 +12,10 @@ from click.testing import CliRunner
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.plain_text import plain_output
 from tools.run.command import command
-from tools.run.runners import FILE, load_runner, own_file
+from tools.run.runners import FILE, SlurmRunner, load_runner, own_file
 from tools.run.show import show
-from tools.run.ssh import require_rsync
+from tools.run.slurm import limited_profile
+from tools.run.transfer import require_rsync
 
 
 @pytest.fixture
@@ -106,3 +107,33 @@ def test_old_rsync_is_refused(tmp_path, monkeypatch, version):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     with pytest.raises(SpriteLoraError, match=f"rsync version {version}: 3.2.5 or newer is needed"):
         require_rsync()
+
+
+@pytest.mark.parametrize(
+    ("limits", "own", "minutes"),
+    [
+        ({"max_hours": 3}, None, 180),
+        ({"max_cost": 2, "price_per_hour": 1}, None, 30),  # four shards share it
+        ({"max_cost": 2, "price_per_hour": 1}, 20, 20),
+    ],
+    ids=["hours", "money", "the profile's own is less"],
+)
+def test_jobs_of_a_limited_sample_have_so_much_time(tmp_path, limits, own, minutes):
+    resources = {"slurm_partition": "gpu"} | ({"runtime": own} if own else {})
+    profile = {"executor": "slurm", "retries": 2, "config": ["shards=4", "gpus=1"], "default-resources": resources}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/config.yaml").write_text(yaml.safe_dump(profile))
+    runner = SlurmRunner(kind="slurm", profile=str(tmp_path / "mine"), **limits)
+    written = yaml.safe_load((limited_profile(runner, tmp_path / "here") / "profile.yaml").read_text())
+    wanted = {"slurm_partition": "gpu", "runtime": minutes}
+    assert written == profile | {"retries": 0, "default-resources": wanted}
+
+
+def test_profile_without_limits_is_the_runners_own(tmp_path):
+    assert limited_profile(SlurmRunner(kind="slurm"), tmp_path) == Path("profiles/slurm")
+
+
+def test_profile_that_is_not_there(tmp_path):
+    runner = SlurmRunner(kind="slurm", profile="mine", max_hours=1)
+    with pytest.raises(SpriteLoraError, match="mine is no profile of Snakemake's"):
+        limited_profile(runner, tmp_path)

@@ -31,16 +31,16 @@ def command(name: str | None, price: float | None) -> None:
 
 def on_machine(name: str, price: float | None) -> int:
     """The same on a runner's machine. Returns its exit code."""
-    from tools.run.runners import SshRunner, load_runner
-    from tools.run.ssh import Machine
+    from tools.run.runners import SkyRunner, SshRunner, load_runner
+    from tools.run.sky import machine
     from tools.run.task import task_of
 
     runner = load_runner(name)
-    if not isinstance(runner, SshRunner):
+    if not isinstance(runner, SshRunner | SkyRunner):
         raise SpriteLoraError(f"{name} is no machine that ssh reaches", "srun sprite-lora doctor, on a node with a GPU")
     price = price or runner.price_per_hour
     command = "python -m tools.doctor.command" + (f" --price {price}" if price else "")
-    return Machine(name, runner).check(task_of("train", command))
+    return machine(name, runner).check(task_of("train", command))
 
 
 if __name__ == "__main__":

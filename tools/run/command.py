@@ -11,7 +11,7 @@ from rich.table import Table
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.plain_text import plain
 from sprite_lora.core.terminal import console
-from tools.run.runners import SlurmRunner, load_runner
+from tools.run.runners import ContainerRunner, SlurmRunner, load_runner
 from tools.run.shell import OWN_SHELL, RUNNER
 
 
@@ -30,14 +30,16 @@ def command(name: str, status: bool, stop: bool, targets: tuple[str, ...]) -> No
     if status or stop:
         if isinstance(runner, SlurmRunner):
             raise SpriteLoraError(f"{name}: Slurm lists its jobs itself", "squeue --me; scancel JOB")
-        from tools.run.ssh import Machine
+        if isinstance(runner, ContainerRunner):
+            raise SpriteLoraError(f"{name}: the engine lists its containers itself", "docker ps; docker stop NAME")
+        from tools.run.sky import machine
 
-        machine = Machine(name, runner)
+        there = machine(name, runner)
         if stop:
-            print(plain(machine.stop()))
+            print(plain(there.stop()))
         else:
             table = Table("job", "state", "last line", box=None, pad_edge=False)
-            for job in machine.jobs():
+            for job in there.jobs():
                 table.add_row(*map(plain, job))
             console().print(table)
         return

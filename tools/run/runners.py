@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import click
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.params import read
@@ -51,12 +60,9 @@ class Runner(BaseModel):
         return max(1, round(min(limits) * 3600)) if limits else None
 
 
-class SshRunner(Runner):
-    """Any machine with sshd, rsync and bash: a pod of RunPod or vast, a workstation, a virtual machine."""
+class Reached(Runner):
+    """What a machine that ssh reaches has."""
 
-    kind: Literal["ssh"]
-    host: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@:\[\]-]*$")
-    """As `ssh` takes it: an alias in ~/.ssh/config (port, user, key), or user@host."""
     folder: str = Field(default="sprite-lora", pattern=r"^[A-Za-z0-9_/][A-Za-z0-9_./-]*$")
     """Where the project lies there, from the home folder; on a pod, on the volume that stays."""
     setup: str = "uv sync --frozen --no-group dev --extra gpu"
@@ -67,10 +73,58 @@ class SshRunner(Runner):
     """Names of variables that travel from here, such as HF_TOKEN; they are written to no file."""
     sync_seconds: PositiveFloat = 60
     """How often results and the training state come home while a stage runs."""
+
+
+class SshRunner(Reached):
+    """Any machine with sshd, rsync and bash: a pod of RunPod or vast, a workstation, a virtual machine."""
+
+    kind: Literal["ssh"]
+    host: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@:\[\]-]*$")
+    """As `ssh` takes it: an alias in ~/.ssh/config (port, user, key), or user@host."""
     idle_minutes: PositiveFloat = 15
     """So long after the last stage, `at_idle` runs there."""
     at_idle: str | None = None
     """A command that stops the machine: `runpodctl stop pod $RUNPOD_POD_ID`, `sudo poweroff`."""
+
+
+class SkyRunner(Reached):
+    """A machine that SkyPilot rents: RunPod, Lambda, AWS, GCP, Kubernetes."""
+
+    kind: Literal["sky"]
+    cluster: str = Field(default="sprite-lora", pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$")
+    """SkyPilot's name for the machine."""
+    task: str = Field(default="profiles/sky/task.yaml", pattern=r"^[^-]")
+    """SkyPilot's task file: which machine, and what sets it up."""
+    idle_minutes: PositiveInt = 15
+    """So long after the last stage, the machine ends."""
+    down: bool = True
+    """It is given back with its disk; false: stopped, where the cloud can (RunPod cannot)."""
+    version: str = Field(default="0.14.1", pattern=r"^[0-9][0-9a-z.]*$")
+    """SkyPilot's release, where `sky` is not installed and uvx runs it."""
+    extras: tuple[str, ...] = ("runpod",)
+    """Its extras then: the clouds."""
+
+    def as_ssh(self) -> SshRunner:
+        """The machine by its alias in ~/.ssh/config, which SkyPilot writes."""
+        shared = self.model_dump(include=set(Reached.model_fields))
+        return SshRunner(kind="ssh", host=self.cluster, **shared)
+
+
+class ContainerRunner(Runner):
+    """A container of this machine."""
+
+    kind: Literal["container"]
+    engine: Literal["docker", "podman", "apptainer"] = "docker"
+    image: str = Field(default="sprite-lora", pattern=r"^[^-]")
+    """As the engine names it; of apptainer, a .sif file."""
+    options: tuple[str, ...] = ()
+    """Of the engine: --gpus=all (docker), --device=nvidia.com/gpu=all (podman), --nv (apptainer)."""
+    mounts: tuple[str, ...] = ()
+    """Further folders that the stages need, each at its own path."""
+    env: dict[str, str] = {}
+    """Environment inside. Not for secrets."""
+    pass_env: tuple[str, ...] = ()
+    """Names of variables that come in from here, such as HF_TOKEN; no command line shows their values."""
 
 
 class SlurmRunner(Runner):
@@ -83,9 +137,9 @@ class SlurmRunner(Runner):
     """Snakemake's profile for `sample`."""
 
 
-AnyRunner = Annotated[SshRunner | SlurmRunner, Field(discriminator="kind")]
+AnyRunner = SshRunner | SlurmRunner | SkyRunner | ContainerRunner
 
-_ADAPTER: TypeAdapter[SshRunner | SlurmRunner] = TypeAdapter(AnyRunner)
+_ADAPTER: TypeAdapter[AnyRunner] = TypeAdapter(Annotated[AnyRunner, Field(discriminator="kind")])
 
 
 def described() -> dict[str, tuple[Path, Any]]:
@@ -97,7 +151,7 @@ def described() -> dict[str, tuple[Path, Any]]:
     return found
 
 
-def load_runner(name: str) -> SshRunner | SlurmRunner:
+def load_runner(name: str) -> AnyRunner:
     """One runner. Raises SpriteLoraError where it is not described, or not rightly."""
     known = described()
     if name not in known:

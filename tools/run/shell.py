@@ -8,9 +8,11 @@ import sys
 
 from sprite_lora.core.errors import run
 from stages.validate.machine import ELSEWHERE
-from tools.run.runners import SlurmRunner, load_runner
+from tools.run.container import run_in_container
+from tools.run.runners import ContainerRunner, SlurmRunner, load_runner
+from tools.run.show import INTERRUPTED
+from tools.run.sky import machine
 from tools.run.slurm import run_on_cluster
-from tools.run.ssh import Machine
 from tools.run.task import require_unchanged, task_of
 
 RUNNER, OWN_SHELL = "SPRITE_LORA_RUNNER", "SPRITE_LORA_SHELL"
@@ -19,7 +21,10 @@ RUNNER, OWN_SHELL = "SPRITE_LORA_RUNNER", "SPRITE_LORA_SHELL"
 
 def main() -> None:
     """`sprite-lora-shell -c COMMAND`."""
-    run(lambda: sys.exit(execute(sys.argv[-1])))
+    try:
+        run(lambda: sys.exit(execute(sys.argv[-1])))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def execute(command: str) -> int:
@@ -34,7 +39,13 @@ def execute(command: str) -> int:
     if stage not in runner.stages:
         os.execv(shell, [shell, "-c", command])
     task = task_of(stage, command)
-    code = run_on_cluster(name, runner, task) if isinstance(runner, SlurmRunner) else Machine(name, runner).run(task)
+    match runner:
+        case SlurmRunner():
+            code = run_on_cluster(name, runner, task)
+        case ContainerRunner():
+            code = run_in_container(name, runner, task)
+        case _:
+            code = machine(name, runner).run(task)
     if code == 0:
         require_unchanged(task)
     return code

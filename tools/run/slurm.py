@@ -13,7 +13,11 @@ import time
 from codecs import getincrementaldecoder
 from pathlib import Path
 
+import yaml
+
 from sprite_lora.core.errors import SpriteLoraError
+from sprite_lora.core.files import write_text
+from sprite_lora.core.params import read
 from tools.run.runners import SlurmRunner
 from tools.run.show import INTERRUPTED, say, show, wants_to_stop
 from tools.run.task import Task
@@ -21,14 +25,16 @@ from tools.run.task import Task
 POLL = 2
 """Seconds between two looks at the queue."""
 
+PROFILES = ("profile.yaml", "config.yaml")
+"""Names that Snakemake takes for a profile's file."""
+
 
 def run_on_cluster(name: str, runner: SlurmRunner, task: Task) -> int:
     """Run a stage on the cluster. Returns its exit code."""
     if shutil.which("sbatch") is None:
         raise SpriteLoraError(f"{name}: there is no sbatch here", "run on a login node of the cluster")
     if task.stage == "sample":
-        environment = {**os.environ, "SNAKEMAKE_PROFILE": runner.profile}
-        return subprocess.run(["sh", "-c", task.command], env=environment, check=False).returncode
+        return draw(runner, task)
     job = Job(runner, task)
     try:
         return job.run()
@@ -39,6 +45,49 @@ def run_on_cluster(name: str, runner: SlurmRunner, task: Task) -> int:
         else:
             say(f"job {job.number} goes on; `sprite-lora run --on {name}` follows it again")
         return INTERRUPTED
+
+
+def draw(runner: SlurmRunner, task: Task) -> int:
+    """Run Snakemake here; it submits the shards, and cancels them where it is interrupted. Returns its exit code."""
+    profile = limited_profile(runner, Path("state/run") / f"sample-{task.identity}")
+    environment = {**os.environ, "SNAKEMAKE_PROFILE": str(profile)}
+    with subprocess.Popen(["sh", "-c", task.command], env=environment) as snakemake:
+        while True:
+            try:
+                return snakemake.wait()
+            except KeyboardInterrupt:
+                say("Snakemake cancels its jobs; what they have drawn is kept")
+
+
+def limited_profile(runner: SlurmRunner, folder: Path) -> Path:
+    """The runner's profile; where it has limits, a copy in `folder` that gives each job so much time, and one try.
+
+    Each job may take `max_hours`; all of them together may cost `max_cost`.
+    """
+    source = Path(runner.profile)
+    if runner.max_hours is None and runner.max_cost is None:
+        return source
+    file = next((source / name for name in PROFILES if (source / name).is_file()), None)
+    if file is None:
+        raise SpriteLoraError(f"{source} is no profile of Snakemake's", f"it has one of: {', '.join(PROFILES)}")
+    profile = dict(read(file)[0])
+    named = dict(str(one).split("=", 1) for one in profile.get("config", []))
+    shards = int(named["shards"]) if named.get("shards", "").isdigit() else 1
+    by_cost = runner.model_copy(update={"max_cost": runner.max_cost and runner.max_cost / max(1, shards)})
+    assert by_cost.seconds is not None
+    minutes = whole_minutes(by_cost.seconds)
+    resources = profile.get("default-resources", {})
+    if not isinstance(resources, dict):
+        resources = dict(str(one).split("=", 1) for one in resources)
+    own = resources.get("runtime")
+    resources["runtime"] = min(own, minutes) if isinstance(own, int) else minutes
+    write_text(folder / PROFILES[0], yaml.safe_dump({**profile, "default-resources": resources, "retries": 0}))
+    return folder
+
+
+def whole_minutes(seconds: int) -> int:
+    """As Slurm counts time; at least one."""
+    return max(1, seconds // 60)
 
 
 class Job:
@@ -68,7 +117,7 @@ class Job:
         noted = shlex.quote(str(self._code))
         script = f"PATH={programs}:$PATH\n{self._task.command}\ncode=$?\necho $code > {noted}\nexit $code"
         seconds = self._runner.seconds
-        limit = [f"--time={max(1, seconds // 60)}"] if seconds else []
+        limit = [f"--time={whole_minutes(seconds)}"] if seconds else []
         options = ["--requeue", "--open-mode=append", f"--job-name=sprite-lora-{self._task.stage}", *limit]
         submitted = subprocess.run(
             ["sbatch", "--parsable", *options, f"--output={self._log}", *self._runner.sbatch, "--wrap", script],

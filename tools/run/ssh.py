@@ -10,18 +10,17 @@ import shlex
 import subprocess
 import time
 from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sprite_lora.core.errors import SpriteLoraError
 from tools.run.runners import SshRunner
 from tools.run.show import INTERRUPTED, say, show, wants_to_stop
-from tools.run.task import CODE, FILES, Task
+from tools.run.task import Task
+from tools.run.transfer import PATIENCE, SSH, Transfer, require_rsync
 
 SCRIPT = Path(__file__).with_name("there.sh")
-
-SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15", "-o",
-       "ServerAliveCountMax=4")  # fmt: skip
-"""No questions: keys come from ssh's agent or files, and a host key that is not known is refused."""
 
 NO_CONNECTION = 255
 """ssh's exit code."""
@@ -32,23 +31,18 @@ BUSY = 75
 PROBE = 8_000_000
 """Bytes that are sent to measure the link."""
 
-PATIENCE = (2, 5, 10, 30, 60)
-"""Seconds between tries to reach a machine again; the last one counts for all further tries."""
-
-STATE, LOGS = Path("state/train"), Path("logs")
-
-SAFE_RSYNC = (3, 2, 5)
-
-PLAIN_FILES = ("--no-links", "--no-devices", "--no-specials")
-"""Nothing but files and folders comes from another machine."""
+LITTLE = 64
+"""Megabytes: a disk with less free is full; the trainer leaves so many."""
 
 
 class Machine:
     """The machine of an ssh runner."""
 
-    def __init__(self, name: str, runner: SshRunner) -> None:
+    def __init__(self, name: str, runner: SshRunner, ssh: tuple[str, ...] = SSH) -> None:
         self.name = name
         self.runner = runner
+        self._ssh = ssh
+        self._files = Transfer(name, runner, ssh)
         self._seen = 0
         """Bytes of the job's log that were printed."""
 
@@ -61,7 +55,8 @@ class Machine:
         if state == "running":
             say(f"{task.stage} runs on {self.name} already; following it")
         elif state != "ended 0":
-            self._send(task)
+            with self._held(job):
+                self._files.send(task)
             self._start(task, job)
         try:
             return self._follow(task, job)
@@ -70,7 +65,7 @@ class Machine:
                 say(f"{task.stage} goes on at {self.name}; `sprite-lora run --on {self.name}` follows it again")
                 return INTERRUPTED
             say(f"{task.stage} is told to save what it has and to end")
-            self._reach("stop")
+            self.stop()
             return self._follow(task, job)
 
     def check(self, task: Task) -> int:
@@ -78,11 +73,12 @@ class Machine:
         require_rsync()
         self._reach("prepare")
         begun = time.monotonic()
-        self._send(task)
+        with self._held("none"):
+            self._files.send(task)
         say(f"code and inputs of {task.stage} are on {self.name}, after {time.monotonic() - begun:.0f} s")
         say(f"the link to it: {self._megabytes_per_second():.1f} MB a second")
         words = self._words("call", "none", self.runner.setup, task.command)
-        done = subprocess.Popen([*SSH, self.runner.host, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        done = subprocess.Popen([*self._ssh, self.runner.host, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert done.stdin is not None
         assert done.stdout is not None
         with done:
@@ -95,7 +91,7 @@ class Machine:
     def _megabytes_per_second(self) -> float:
         """Of random bytes, sent there once."""
         begun = time.monotonic()
-        command = [*SSH, self.runner.host, "cat >/dev/null"]
+        command = [*self._ssh, self.runner.host, "cat >/dev/null"]
         subprocess.run(command, input=os.urandom(PROBE), capture_output=True, check=False)
         return PROBE / 1e6 / (time.monotonic() - begun)
 
@@ -107,6 +103,37 @@ class Machine:
         """Have the job that runs there save what it has and end. Returns its name."""
         return self._reach("stop").strip()
 
+    @contextmanager
+    def _held(self, job: str) -> Iterator[None]:
+        """Keep others out of the folder there while files come. Raises SpriteLoraError where other work runs."""
+        command = [*self._ssh, self.runner.host, *self._words("hold", job)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as holder:
+            assert holder.stdin is not None
+            assert holder.stdout is not None
+            assert holder.stderr is not None
+            try:
+                holder.stdin.write(SCRIPT.read_bytes())
+                holder.stdin.flush()
+            except BrokenPipeError:
+                pass  # what it says follows
+            said = holder.stdout.readline().decode(errors="replace").strip()
+            if said != "held":
+                holder.stdin.close()
+                if holder.wait() == BUSY:
+                    raise self._busy(said)
+                raise self._error("hold", holder.stderr.read().decode(errors="replace") or said)
+            try:
+                yield
+            finally:
+                holder.stdin.close()
+
+    def _busy(self, holder: str) -> SpriteLoraError:
+        return SpriteLoraError(
+            f"{self.name} is busy with another job: {holder}",
+            f"wait for it, or end it: sprite-lora run --on {self.name} --stop",
+        )
+
     def _start(self, task: Task, job: str) -> None:
         runner = self.runner
         seconds, idle = str(runner.seconds or 0), str(round(runner.idle_minutes * 60))
@@ -114,10 +141,7 @@ class Machine:
             "start", job, seconds, runner.setup, task.command, idle, runner.at_idle or "", before=self._exports()
         )
         if started.returncode == BUSY:
-            raise SpriteLoraError(
-                f"{self.name} is busy with another job: {started.stdout.strip()}",
-                f"wait for it, or end it: sprite-lora run --on {self.name} --stop",
-            )
+            raise self._busy(started.stdout.strip())
         if started.returncode:
             raise self._failed("start", started)
         say(f"{task.stage} runs on {self.name}; Ctrl-C asks whether to stop it or to leave it running")
@@ -135,23 +159,35 @@ class Machine:
             state = self._reach("state", job).strip()
             if state == "running":
                 say(f"{self.name}: the connection broke; {task.stage} runs on there. Reaching it again")
-            elif state == "gone":
-                self._fetch_state()
+                continue
+            self._files.fetch_state()
+            code = exit_code(self.name, state)
+            if code == 0:
+                self._files.fetch_all(task)
+                self._reach("take", job)
+                return 0
+            self._require_room(task)
+            if code is None:
                 raise SpriteLoraError(
                     f"{self.name}: {task.stage} is gone there, without an exit code", "run again: it goes on"
                 )
-            else:
-                code = int(state.removeprefix("ended "))
-                self._fetch_state()
-                if code == 0:
-                    self._fetch_all(task)
-                return code
+            return code
+
+    def _require_room(self, task: Task) -> None:
+        """Raise SpriteLoraError where the disk there is full, which is why a stage failed."""
+        fields = self._there("space", "none").stdout.split(maxsplit=5)
+        if len(fields) == 6 and fields[3].isdigit() and int(fields[3]) < LITTLE << 10:
+            raise SpriteLoraError(
+                f"{self.name}: {task.stage} failed there, and the disk of {self.runner.folder} is full:"
+                f" {int(fields[3]) >> 10} MB are free on {fields[5].strip()}",
+                "free space there and run again: it goes on from its state",
+            )
 
     def _show(self, task: Task, job: str) -> None:
         """Print the job's log, from where it was last seen, until it ends or the connection breaks."""
         decoder = getincrementaldecoder("utf-8")("replace")
         follower = subprocess.Popen(
-            [*SSH, self.runner.host, *self._words("follow", job, str(self._seen))],
+            [*self._ssh, self.runner.host, *self._words("follow", job, str(self._seen))],
             stdin=SCRIPT.open("rb"),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -168,70 +204,17 @@ class Machine:
                     self._seen += len(chunk)
                     show(decoder.decode(chunk))
                 if time.monotonic() - fetched > self.runner.sync_seconds:
-                    self._fetch_state()
-                    self.fetch(task)
+                    self._files.fetch_state()
+                    self._files.fetch(task)
                     fetched = time.monotonic()
 
-    def _send(self, task: Task) -> None:
-        """Bring code, params and the stage's inputs there, and the training state where there is one."""
-        code = [name for name in (*CODE, *FILES) if Path(name).exists()]
-        sources = [f"./{name}" for name in [*code, *map(str, task.deps)]]
-        options = ("-rtR", "--copy-links", "--delete", "--exclude=__pycache__")
-        sent = self._rsync(*options, *sources, f"{self.runner.host}:{self.runner.folder}/")
-        if sent.returncode == 0 and STATE.is_dir():
-            sent = self._rsync(
-                "-rtR", "--update", "--exclude=lock", f"./{STATE}/", f"{self.runner.host}:{self.runner.folder}/"
-            )
-        if sent.returncode:
-            raise self._failed("upload", sent)
-
-    def _fetch_state(self) -> None:
-        """Bring training state and logs home, as far as they are there; what fails now comes the next time.
-
-        In the order in which each needs the next one: the state to go on from, the list of checksums, the epochs.
-        """
-        there = f"{self.runner.host}:{self.runner.folder}"
-        for name in ("resume.pt", "SHA256SUMS"):
-            alone = ("--include=*/", f"--include={name}", "--exclude=*")
-            self._rsync("-rt", *PLAIN_FILES, *alone, f"{there}/{STATE}", "state")
-        others = ("--exclude=resume.pt", "--exclude=SHA256SUMS", "--exclude=lock", "--exclude=.*.tmp")
-        self._rsync("-rt", *PLAIN_FILES, *others, f"{there}/{STATE}", "state")
-        self._rsync("-rt", *PLAIN_FILES, f"{there}/{LOGS}", ".")
-
-    def fetch(self, task: Task) -> subprocess.CompletedProcess[str] | None:
-        """Bring a stage's results home, and remove here what it did not write.
-
-        Returns the transfer that failed, or None. Raises SpriteLoraError where a result is no plain file or folder.
-        """
-        there = f"{self.runner.host}:{self.runner.folder}"
-        for out in task.outs:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            options = ("-rt", "--delete", *PLAIN_FILES, "--exclude=.*.tmp")
-            fetched = self._rsync(*options, f"{there}/{out}", f"{out.parent}/")
-            if "non-regular" in fetched.stdout + fetched.stderr:
-                raise SpriteLoraError(f"{self.name}: {out} there holds a link or a device; it is not taken")
-            if fetched.returncode:
-                return fetched
-        return None
-
-    def _fetch_all(self, task: Task) -> None:
-        """`fetch`, tried again where the connection breaks. Raises SpriteLoraError where it does not come whole."""
-        for pause in PATIENCE:
-            failed = self.fetch(task)
-            if failed is None:
-                return
-            say(f"{self.name}: the results of {task.stage} did not come whole; trying again")
-            time.sleep(pause)
-        assert failed is not None
-        raise self._failed("download", failed)
-
     def _reach(self, action: str, job: str = "none") -> str:
-        """What an action prints there; tried again and again while the machine cannot be reached."""
+        """What an action prints there; while a job runs, tried again and again until the machine can be reached."""
         for attempt in range(1 << 30):
             done = self._there(action, job)
             if done.returncode == 0:
                 return done.stdout
-            if done.returncode != NO_CONNECTION or (attempt == 0 and action == "prepare"):
+            if done.returncode != NO_CONNECTION or action not in ("state", "take"):
                 raise self._failed(action, done)
             if attempt == 0:
                 say(f"{self.name} cannot be reached; trying again until it can, or Ctrl-C")
@@ -245,7 +228,7 @@ class Machine:
     def _there(self, action: str, job: str, *arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
         """Run there.sh, which travels on standard input, with lines before it that no process list shows."""
         return subprocess.run(
-            [*SSH, self.runner.host, *self._words(action, job, *arguments)],
+            [*self._ssh, self.runner.host, *self._words(action, job, *arguments)],
             input=before + SCRIPT.read_text(encoding="utf-8"),
             capture_output=True,
             text=True,
@@ -253,29 +236,21 @@ class Machine:
             check=False,
         )
 
-    def _rsync(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["rsync", "-e", shlex.join(SSH), *arguments], capture_output=True, text=True, errors="replace", check=False
-        )
-
     def _failed(self, action: str, done: subprocess.CompletedProcess[str]) -> SpriteLoraError:
-        said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        return self._error(action, done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}")
+
+    def _error(self, action: str, said: str) -> SpriteLoraError:
+        last = (said.strip().splitlines() or ["no answer"])[-1]
         return SpriteLoraError(
-            f"{self.name} ({self.runner.host}): {action}: {said}", f"try: ssh {self.runner.host} true"
+            f"{self.name} ({self.runner.host}): {action}: {last}", f"try: ssh {self.runner.host} true"
         )
 
 
-def require_rsync() -> None:
-    """Raise SpriteLoraError where rsync is missing, or so old that it takes files that it did not ask for."""
-    try:
-        said = subprocess.run(["rsync", "--version"], capture_output=True, text=True, check=False).stdout
-    except FileNotFoundError:
-        said = ""
-    found = re.search(r"version v?(\d+)\.(\d+)\.(\d+)", said)
-    if found is None or tuple(map(int, found.groups())) < SAFE_RSYNC:
-        needed = ".".join(map(str, SAFE_RSYNC))
-        raise SpriteLoraError(
-            f"rsync {found[0] if found else 'is missing'}: {needed} or newer is needed here, since an older one takes"
-            " files that it did not ask for (CVE-2022-29154)",
-            "apt install rsync, brew install rsync",
-        )
+def exit_code(name: str, state: str) -> int | None:
+    """Of a job that has ended; None where it is gone. Raises SpriteLoraError for any other answer."""
+    if state == "gone":
+        return None
+    found = re.fullmatch(r"(?:ended|taken) (\d{1,3})", state)
+    if not found:
+        raise SpriteLoraError(f"{name}: its answer is no state of a job: {state[:80]}", "does a .bashrc there print?")
+    return int(found[1])

@@ -3,29 +3,47 @@
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
-from runner_cases import USER, Box, Near
+from runner_cases import USER, Box, Near, answer, free_port
 
 
 def require_programs(*names: str) -> None:
     """Skip the test where one is not installed, or where the daemons could not run as other users; fail it in CI."""
     missing = [name for name in names if not shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")]
-    unable = f"not installed: {', '.join(missing)} (apt-get install openssh-server rsync slurm-wlm)" if missing else ""
+    unable = (
+        f"not installed: {', '.join(missing)} (apt-get install openssh-server rsync slurm-wlm munge)" if missing else ""
+    )
     if getpass.getuser() != "root":
         unable = "only root can start these daemons with users of their own"
     if unable:
         (pytest.fail if "CI" in os.environ else pytest.skip)(unable)
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+def daemon(*command: str | Path, log: Path, user: str = "root") -> subprocess.Popen[bytes]:
+    """Start a server in the foreground; it ends when this process does, however that ends."""
+    as_user = () if user == "root" else (f"--reuid={user}", f"--regid={user}", "--clear-groups")
+    return subprocess.Popen(
+        ["setpriv", *as_user, "--pdeathsig=TERM", *command], stdout=subprocess.DEVNULL, stderr=log.open("w")
+    )
+
+
+def remove_user() -> None:
+    """The machine's user with its processes and its home, an earlier run's too."""
+    for line in Path("/proc/mounts").read_text().splitlines():
+        mounted = line.split()[1]
+        if mounted.startswith(f"/home/{USER}/"):
+            subprocess.run(["umount", "-l", mounted], check=True)
+    subprocess.run(["pkill", "-KILL", "-u", USER], check=False, capture_output=True)
+    end = time.monotonic() + 20
+    while subprocess.run(["pgrep", "-u", USER], capture_output=True).returncode == 0 and time.monotonic() < end:
+        time.sleep(0.05)
+    subprocess.run(["userdel", "-rf", USER], check=False, capture_output=True)
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +52,7 @@ def box(tmp_path_factory):
     require_programs("sshd", "rsync", "useradd", "ssh-keygen")
     folder = tmp_path_factory.mktemp("ssh")
     home = Path(f"/home/{USER}")
-    subprocess.run(["userdel", "-rf", USER], check=False, capture_output=True)
+    remove_user()
     subprocess.run(["useradd", "-m", "-d", str(home), "-s", "/bin/bash", USER], check=True)
     subprocess.run(["usermod", "-p", "*", USER], check=True)  # no password, but not locked
     for name in ("host", "client"):
@@ -53,9 +71,7 @@ def box(tmp_path_factory):
         "Subsystem sftp internal-sftp\n"
     )
     Path("/run/sshd").mkdir(exist_ok=True)
-    server = subprocess.Popen(
-        ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config")], stderr=(folder / "log").open("w")
-    )
+    server = daemon("/usr/sbin/sshd", "-D", "-e", "-f", folder / "sshd_config", log=folder / "log")
     host_key = (folder / "host.pub").read_text().split()[:2]
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {' '.join(host_key)}\n")
     (folder / "config").write_text(
@@ -72,9 +88,7 @@ def box(tmp_path_factory):
     yield Box(USER, home, folder, port)
     server.terminate()
     server.wait()
-    subprocess.run(["pkill", "-KILL", "-u", USER], check=False)
-    time.sleep(0.2)
-    subprocess.run(["userdel", "-rf", USER], check=False, capture_output=True)
+    remove_user()
 
 
 @pytest.fixture
@@ -95,63 +109,124 @@ SLURM = Path("/etc/slurm")
 """Where Slurm looks for its configuration; Snakemake's plugin takes SLURM_CONF out of the environment."""
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory):
-    """Slurm with two nodes on this machine: munged, slurmctld and two slurmd; skipped where it cannot be had.
+OURS = "ClusterName=sprite-lora-tests"
 
-    Each node has a GPU that is /dev/null.
-    """
-    require_programs("munged", "slurmctld", "slurmd", "sbatch")
-    if (SLURM / "slurm.conf").exists():
-        pytest.skip("this machine belongs to a Slurm cluster")
-    folder = tmp_path_factory.mktemp("slurm")
-    for name in ("ctld", "d-n1", "d-n2"):
-        (folder / name).mkdir()
-    (SLURM / "slurm.conf").write_text(
-        f"""ClusterName=loopback
+CONFIGURATION = f"""{OURS}
 SlurmctldHost=localhost
 SlurmUser=root
 AuthType=auth/munge
-StateSaveLocation={folder}/ctld
-SlurmdSpoolDir={folder}/d-%n
-SlurmctldPidFile={folder}/ctld.pid
-SlurmdPidFile={folder}/d-%n.pid
-SlurmctldLogFile={folder}/ctld.log
-SlurmdLogFile={folder}/d-%n.log
+StateSaveLocation={{folder}}/ctld
+SlurmdSpoolDir={{folder}}/d-%n
+SlurmctldPidFile={{folder}}/ctld.pid
+SlurmdPidFile={{folder}}/d-%n.pid
+SlurmctldLogFile={{folder}}/ctld.log
+SlurmdLogFile={{folder}}/d-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 ReturnToService=2
 KillWait=2
+MessageTimeout=30
 SlurmdParameters=config_overrides
+SchedulerParameters=sched_interval=5,batch_sched_delay=0
 GresTypes=gpu
 NodeName=n[1-2] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[17001-17002] CPUs=4 RealMemory=4000 Gres=gpu:1
 PartitionName=gpu Nodes=n[1-2] Default=YES MaxTime=INFINITE State=UP
 """
-    )
-    (SLURM / "gres.conf").write_text("NodeName=n[1-2] Name=gpu File=/dev/null\n")
+
+
+class Cluster:
+    """munged, slurmctld and two slurmd, n1 and n2. Each node has a GPU that is /dev/null."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.daemons: dict[str, subprocess.Popen[bytes]] = {}
+
+    def configure(self) -> None:
+        for name in ("ctld", "d-n1", "d-n2"):
+            (self.folder / name).mkdir()
+        (SLURM / "slurm.conf").write_text(CONFIGURATION.format(folder=self.folder))
+        (SLURM / "gres.conf").write_text("NodeName=n[1-2] Name=gpu File=/dev/null\n")
+
+    def start(self, name: str, *command: str, user: str = "root") -> None:
+        self.daemons[name] = daemon(*command, log=self.folder / f"{name}.err", user=user)
+
+    def start_node(self, node: str) -> None:
+        """Start its slurmd, and wait until both nodes take jobs."""
+        self.start(node, "/usr/sbin/slurmd", "-D", "-N", node)
+
+    def wait_for_nodes(self) -> None:
+        self.wait_for(lambda: answer("sinfo", "-h", "-t", "idle", "-o", "%D") == "2", "two idle nodes")
+
+    def freeze(self, job: str) -> None:
+        """Let what the job runs stand still until it is killed or requeued."""
+        for one in processes(job)[1:]:
+            one.suspend()
+
+    def kill_node(self, job: str) -> str:
+        """As if its power went: slurmd, the step daemon of the job and all processes of the job at once. Its name."""
+        node = answer("squeue", "-h", "-o", "%N", "-j", job)
+        self.daemons[node].kill()
+        self.daemons[node].wait()
+        for one in processes(job):
+            one.kill()
+        subprocess.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=killed"], check=True)
+        return node
+
+    def start_now(self, job: str) -> None:
+        """Slurm itself waits two minutes before it starts a requeued job."""
+        self.wait_for(lambda: answer("squeue", "-h", "-o", "%T", "-j", job) == "PENDING", "the requeue")
+        subprocess.run(["scontrol", "update", f"jobid={job}", "StartTime=now"], check=True)
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < end, f"waited for {what}: {(self.folder / 'ctld.log').read_text()[-2000:]}"
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        for one in reversed(self.daemons.values()):
+            one.terminate()
+            one.wait()
+        for name in ("slurm.conf", "gres.conf"):
+            (SLURM / name).unlink()
+
+
+def processes(job: str) -> list[psutil.Process]:
+    """The step daemon of a job, and what it has started."""
+    (step,) = (one for one in psutil.process_iter() if one.name() == "slurmstepd" and f"[{job}." in str(one.cmdline()))
+    return [step, *step.children(recursive=True)]
+
+
+@pytest.fixture(scope="session")
+def cluster_of_two(tmp_path_factory):
+    """Slurm with two nodes on this machine; skipped where it cannot be had."""
+    require_programs("munged", "slurmctld", "slurmd", "sbatch")
+    found = SLURM / "slurm.conf"
+    if found.exists() and OURS not in found.read_text():
+        pytest.skip("this machine belongs to a Slurm cluster")
+    cluster = Cluster(tmp_path_factory.mktemp("slurm"))
+    cluster.configure()
     Path("/run/munge").mkdir(exist_ok=True)
     shutil.chown("/run/munge", "munge", "munge")
-    munge_is_ours = subprocess.run(["munge", "-n"], capture_output=True).returncode != 0
-    if munge_is_ours:
-        subprocess.run(["runuser", "-u", "munge", "--", "munged"], check=True)
-    daemons = [
-        subprocess.Popen(["/usr/sbin/slurmctld", "-D"], stderr=subprocess.DEVNULL),
-        *(subprocess.Popen(["/usr/sbin/slurmd", "-D", "-N", node], stderr=subprocess.DEVNULL) for node in ("n1", "n2")),
-    ]
-    end = time.monotonic() + 60
-    while (
-        subprocess.run(["sinfo", "-h", "-t", "idle", "-o", "%D"], capture_output=True, text=True).stdout.strip() != "2"
-    ):
-        assert time.monotonic() < end, (folder / "ctld.log").read_text()
-        time.sleep(0.5)
-    yield folder
-    subprocess.run(["scancel", "--user=root"], check=False)
-    time.sleep(1)
-    for daemon in reversed(daemons):
-        daemon.terminate()
-        daemon.wait()
-    if munge_is_ours:
-        subprocess.run(["pkill", "-x", "munged"], check=False)
-    for name in ("slurm.conf", "gres.conf"):
-        (SLURM / name).unlink()
+    if subprocess.run(["munge", "-n"], capture_output=True).returncode:
+        cluster.start("munged", "/usr/sbin/munged", "--foreground", "--force", user="munge")
+        cluster.wait_for(lambda: not subprocess.run(["munge", "-n"], capture_output=True).returncode, "munge")
+    cluster.start("slurmctld", "/usr/sbin/slurmctld", "-D")
+    for node in ("n1", "n2"):
+        cluster.start_node(node)
+    cluster.wait_for_nodes()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def cluster(cluster_of_two):
+    """The same, with nothing in its queue and both nodes up."""
+    yield cluster_of_two
+    subprocess.run(["scancel", "--user=root"], check=True)
+    for node in ("n1", "n2"):
+        if cluster_of_two.daemons[node].poll() is not None:
+            cluster_of_two.start_node(node)
+    cluster_of_two.wait_for(lambda: not answer("squeue", "-h"), "an empty queue")
+    cluster_of_two.wait_for_nodes()

@@ -2,22 +2,30 @@
 
 import os
 import pty
+import pwd
+import re
 import select
 import shutil
 import signal
 import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
+import yaml
 from runner_cases import Near
 
 from sprite_lora.core.errors import SpriteLoraError
-from tools.run import ssh
+from sprite_lora.core.plain_text import plain_output
+from tools.run import transfer
 from tools.run.runners import load_runner
-from tools.run.ssh import Machine
+from tools.run.ssh import Machine, exit_code
 from tools.run.task import Task
+from tools.run.transfer import Transfer
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("ssh")]
 
 TRAIN = ("--force", "--single-item", "train")
 
@@ -43,10 +51,18 @@ def test_connection_cut_in_training(near_training, short_run):
 
 
 def test_killed_here_and_started_again(near_training, short_run):
+    """And the pictures that the trainer draws meanwhile come home while it runs."""
+    near_training.describe(sync_seconds=0.3)
+    near_training.project.edit(logs__sample_every_n_epochs=1)
     run = near_training.start(*TRAIN)
-    near_training.wait_for_epoch()
+    near_training.wait_for(lambda: "step 4/6" in near_training.said, "the first step after the pictures")
+    trainer = ("-u", near_training.box.user, "-f", "stages.train")
+    subprocess.run(["pkill", "-STOP", *trainer], check=True)
+    logs = near_training.project.root / "logs/train"
+    near_training.wait_for(lambda: len(list(logs.glob("*/epoch-000001/*.png"))) == 2, "pictures at home")
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
+    subprocess.run(["pkill", "-CONT", *trainer], check=True)
     again = near_training.run(*TRAIN)
     assert "train runs on box already; following it" in again.stdout
     assert near_training.project.tensors() == short_run.tensors()
@@ -80,6 +96,10 @@ def test_other_work_at_the_same_time_is_refused(near_training, tmp_path):
     done = other.run(*TRAIN, check=False)
     assert done.returncode != 0
     assert "box is busy with another job: state/run/train-" in done.stderr
+    there = yaml.safe_load((near_training.there / "params.yaml").read_text())
+    assert there["train"]["seed"] != 7, "it has overwritten what the job there reads"
+    again = near_training.run(*TRAIN, check=False)
+    assert "is busy, it is being" in again.stderr, "a second run in the same folder"
     assert run.wait(240) == 0
 
 
@@ -87,9 +107,9 @@ def test_other_work_at_the_same_time_is_refused(near_training, tmp_path):
 def test_ctrl_c_asks(near_training, answer):
     """In a real terminal: s ends the stage there with its state saved, Enter leaves it running."""
     terminal, ours = pty.openpty()
-    command = ["sprite-lora", "run", "--on", "box", *TRAIN]
+    command = ["setsid", "--ctty", "env", "--default-signal=INT", "sprite-lora", "run", "--on", "box", *TRAIN]
     run = subprocess.Popen(
-        ["setsid", "--ctty", *command], cwd=near_training.project.root, env=near_training.environment(),
+        command, cwd=near_training.project.root, env=near_training.environment(),
         stdin=ours, stdout=ours, stderr=ours,
     )  # fmt: skip
     os.close(ours)
@@ -138,6 +158,24 @@ def test_limit_is_kept_there(near_training):
     assert "stopped: it ran for 8 seconds, the limit" in (code.parent / "log").read_text()
 
 
+def test_experiment_in_a_folder_of_its_own(project, box):
+    """`dvc exp run --temp`, as the workers of `dvc queue` run it, with the runner as its shell."""
+    near = Near(project, box)
+    project.commit("a runner")
+    programs = Path(sys.executable).parent
+    runner = {"SHELL": str(programs / "sprite-lora-shell"), "SPRITE_LORA_RUNNER": "box"}
+    who = {f"GIT_{role}_{what}": "t" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    done = project.run(
+        "dvc", "exp", "run", "--temp", "-n", "seven", "-S", "sample.seed=7", PATH=near.environment()["PATH"],
+        **runner, **who,
+    )  # fmt: skip
+    assert "sample runs on box" in done.stdout + done.stderr
+    before = project.pictures()
+    project.run("dvc", "exp", "apply", "seven", **who)
+    assert project.pictures().keys() == before.keys()
+    assert all(project.pictures()[name] != before[name] for name in before)
+
+
 def test_doctor_looks_at_the_machine(near_training):
     near_training.describe(env={"HF_HOME": "/var/tmp/its own"})
     done = near_training.project.run("sprite-lora", "doctor", "--on", "box", PATH=near_training.environment()["PATH"])
@@ -147,23 +185,206 @@ def test_doctor_looks_at_the_machine(near_training):
     assert "/var/tmp/its own" in done.stdout
 
 
-def test_link_in_results_is_refused(near_training, monkeypatch):
-    monkeypatch.chdir(near_training.project.root)
-    monkeypatch.setenv("PATH", near_training.environment()["PATH"])
-    near_training.box.as_user(f"mkdir -p {near_training.folder}/outputs/checkpoints")
-    near_training.box.as_user(f"ln -s /etc/passwd {near_training.folder}/outputs/checkpoints/a.safetensors")
-    machine = Machine("box", load_runner("box"))
-    with pytest.raises(SpriteLoraError, match="outputs/checkpoints there holds a link or a device; it is not taken"):
-        machine.fetch(Task("train", "true", (), (Path("outputs/checkpoints"),), "none"))
-    assert not list((near_training.project.root / "outputs/checkpoints").iterdir())
+def test_stopped_in_setup(near_training):
+    """What setup prints is seen at once; --status and --stop know the job."""
+    near_training.describe(setup="echo 100 packages; sleep 600")
+    run = near_training.start(*TRAIN)
+    near_training.wait_for(lambda: "100 packages" in near_training.said, "setup's line")
+    status = near_training.run("--status").stdout
+    assert re.search(r"train-[0-9a-f]{16} +running +100 packages", status)
+    assert near_training.run("--stop").stdout.startswith("train-")
+    assert run.wait(60) != 0
+    assert "exited with 143" in near_training.said
+    assert near_training.run("--stop").stdout == "nothing runs\n"
 
 
-def test_results_that_do_not_come_whole_are_an_error(near_training, monkeypatch):
+def test_setup_that_fails_is_seen(near_training):
+    near_training.describe(setup="echo no such package; exit 3")
+    done = near_training.run(*TRAIN, check=False)
+    assert done.returncode != 0
+    assert "no such package\nsetup failed with exit code 3\n" in done.stdout
+
+
+def test_disk_full_there(near_training, short_run):
+    """A small disk there fills up in training: the error names it, and with room again the training goes on."""
+    near_training.box.as_user(f"mkdir {near_training.folder}")
+    owner = f"uid={pwd.getpwnam(near_training.box.user).pw_uid}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=300m,{owner}", "none", near_training.there], check=True)
+    try:
+        run = near_training.start(*TRAIN)
+        near_training.wait_for_epoch()
+        near_training.box.as_user(f"cat /dev/zero > {near_training.folder}/filler", check=False)
+        assert run.wait(240) != 0
+        full = rf"box: train failed there, and the disk of {near_training.folder} is full: 0 MB are free on "
+        assert re.search(full + re.escape(str(near_training.there)), near_training.said), near_training.said
+        assert not (near_training.project.root / "outputs/checkpoints").exists()
+        done = near_training.run(*TRAIN, check=False)
+        assert "No space left on device" in done.stderr, "files do not even come there"
+        assert "free space on box and run again" in done.stderr
+        (near_training.there / "filler").unlink()
+        assert "resuming after step 3 of 6" in near_training.run(*TRAIN).stdout
+        assert near_training.project.tensors() == short_run.tensors()
+    finally:
+        subprocess.run(["umount", "-l", near_training.there], check=True)
+
+
+class Small:
+    """Tasks that take no time, on the machine `box`, in a folder here; `out` is what they write."""
+
+    def __init__(self, near, folder):
+        self.near, self.folder = near, folder
+        self.out = Path("outputs/out")
+        self.machine = Machine("box", load_runner("box"))
+
+    def task(self, command, number=0):
+        return Task("train", command, (), (self.out,), f"{number:016}")
+
+    def run(self, command, number=0):
+        return self.machine.run(self.task(command, number))
+
+
+@pytest.fixture
+def small(box, tmp_path, monkeypatch):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PATH", f"{box.client}:{os.environ['PATH']}")
+    monkeypatch.setattr(transfer, "PATIENCE", (0, 0, 0))
+    runner = {"kind": "ssh", "host": "box", "folder": f"small-{tmp_path.name}", "setup": "true"}
+    (folder / "runners.yaml").write_text(yaml.safe_dump({"box": runner}))
+    return Small(box, folder)
+
+
+def test_each_run_takes_its_own_results(small):
+    """What another job has overwritten there is not taken; what is at home is made anew."""
+    ended = "mkdir -p outputs/out; echo x >> count; echo first > outputs/out/name"
+    job = small.machine
+    job._reach("prepare")
+    with job._held("train-first"):
+        pass
+    job._start(small.task(ended), "train-first")
+    assert small.run("mkdir -p outputs/out; echo second > outputs/out/name", 2) == 0
+    assert job._reach("state", "train-first").strip() == "gone"
+    assert Path("outputs/out/name").read_text() == "second\n"
+    assert small.run(ended, 1) == 0
+    assert small.run(ended, 1) == 0, "forced: it runs again"
+    assert Path("outputs/out/name").read_text() == "first\n"
+    counted = small.near.as_user(f"cat small-{small.folder.parent.name}/count").stdout
+    assert counted == "x\nx\nx\n"
+
+
+def test_sender_whose_connection_broke_unnoticed_gives_way(small):
+    """To who sends for the same job, and to nobody else."""
+    first, again, other = (Machine("box", load_runner("box")) for _ in range(3))
+    first._reach("prepare")
+    with first._held("train-a"):
+        with (
+            pytest.raises(SpriteLoraError, match="box is busy with another job: state/run/train-a"),
+            other._held("train-b"),
+        ):
+            pass
+        with again._held("train-a"):
+            pass
+
+
+def test_stage_that_is_told_to_end_is_waited_for(small):
+    """Its exit code is not noted, nor the machine free, before it has saved what it has."""
+    content = yaml.safe_load(Path("runners.yaml").read_text())
+    content["box"]["max_hours"] = 2 / 3600
+    Path("runners.yaml").write_text(yaml.safe_dump(content))
+    small.machine = Machine("box", load_runner("box"))
+    save = "signal.signal(15, lambda *_: (time.sleep(1), open('saved', 'w'), sys.exit(7)))"
+    assert small.run(f'/usr/bin/python3 -c "import signal, sys, time; {save}; time.sleep(100)"') == 124
+    assert (small.near.home / f"small-{small.folder.parent.name}/saved").exists()
+
+
+def test_link_in_results_is_refused(small):
+    with pytest.raises(SpriteLoraError, match="outputs/out there holds a link or a device; it is not taken"):
+        small.run("mkdir -p outputs/out; ln -s /etc/passwd outputs/out/a")
+    assert not list(small.out.iterdir())
+
+
+def test_name_with_control_characters_is_refused(small):
+    with pytest.raises(SpriteLoraError, match="outputs/out has a file with control characters in its name"):
+        small.run("mkdir -p outputs/out; touch \"outputs/out/$(printf 'a\\033[31m')\"")
+
+
+def test_files_that_were_not_asked_for_are_refused(small):
+    """An rsync there that sends more than it is asked for."""
+    home = small.near.home
+    small.near.as_user("mkdir -p evil; echo stolen > evil/extra; cp .bashrc .bashrc.own")
+    (home / "evil/rsync").write_text('#!/bin/sh\nexec /usr/bin/rsync "$@" $HOME/evil/extra\n')
+    (home / "evil/rsync").chmod(0o755)
+    (home / ".bashrc").write_text("export PATH=$HOME/evil:/usr/bin:/bin\n")
+    try:
+        small.near.as_user(f"mkdir -p small-{small.folder.parent.name}/outputs/out")
+        failed = Transfer("box", load_runner("box")).fetch(small.task("true"))
+    finally:
+        small.near.as_user("mv .bashrc.own .bashrc")
+    assert failed is not None
+    assert "extra" in failed.stderr
+    assert not list(small.folder.rglob("*extra*"))
+
+
+def test_answer_that_is_no_state_is_an_error():
+    with pytest.raises(SpriteLoraError, match="its answer is no state of a job: ended everything"):
+        exit_code("box", "ended everything")
+
+
+def test_long_line_and_escapes_are_no_harm(small, capsys):
+    with plain_output():
+        assert small.run("mkdir -p outputs/out; head -c 3000000 /dev/zero | tr '\\0' x; printf '\\033]0;t\\007'") == 0
+    assert capsys.readouterr().out.count("x") >= 3_000_000
+    ((_, state, last),) = small.machine.jobs()
+    assert state == "taken 0"
+    assert len(last) <= 200
+
+
+def test_results_that_do_not_come_whole_are_an_error(small):
     """One of the outs is not there: nothing half is left to DVC."""
-    monkeypatch.chdir(near_training.project.root)
-    monkeypatch.setenv("PATH", near_training.environment()["PATH"])
-    monkeypatch.setattr(ssh, "PATIENCE", (0, 0))
-    near_training.box.as_user(f"mkdir -p {near_training.folder}/outputs/checkpoints")
-    task = Task("train", "true", (), (Path("outputs/checkpoints"), Path("reports/train")), "none")
     with pytest.raises(SpriteLoraError, match=r"box \(box\): download: "):
-        Machine("box", load_runner("box"))._fetch_all(task)
+        small.run("true")
+
+
+def test_connection_cut_while_results_come_home(small):
+    """It is tried again, and they come whole."""
+    small.out.parent.mkdir()
+    cut = []
+
+    def cut_once():
+        while not list(small.folder.glob("outputs/out/.big.*")):
+            time.sleep(0.001)
+        cut.append(subprocess.run(["pkill", "-KILL", "-u", small.near.user, "sshd"]).returncode)
+
+    thread = threading.Thread(target=cut_once)
+    thread.start()
+    assert small.run("mkdir -p outputs/out; head -c 150000000 /dev/zero > outputs/out/big") == 0
+    thread.join(10)
+    assert cut == [0]
+    assert [path.name for path in small.out.iterdir()] == ["big"]
+    assert (small.out / "big").stat().st_size == 150_000_000
+
+
+def test_disk_full_here(small):
+    """The results stay there; with room again they come, and nothing runs twice."""
+    small.out.parent.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small.out.parent], check=True)
+    command = "echo x >> count; mkdir -p outputs/out; head -c 3000000 /dev/urandom > outputs/out/big"
+    try:
+        with pytest.raises(SpriteLoraError, match=r"download: .*No space left on device") as caught:
+            small.run(command)
+        assert "free space here and run again" in str(caught.value)
+        assert not list(small.out.glob("*"))
+    finally:
+        subprocess.run(["umount", "-l", small.out.parent], check=True)
+    assert small.run(command) == 0
+    assert (small.out / "big").stat().st_size == 3_000_000
+    assert small.near.as_user(f"cat small-{small.folder.parent.name}/count").stdout == "x\n"
+
+
+def test_unreachable_machine_is_an_error_at_once(small):
+    Path("runners.yaml").write_text(yaml.safe_dump({"box": {"kind": "ssh", "host": "nowhere.invalid"}}))
+    machine = Machine("box", load_runner("box"))
+    for ask in (machine.jobs, machine.stop, lambda: machine.run(small.task("true"))):
+        with pytest.raises(SpriteLoraError, match=r"nowhere\.invalid"):
+            ask()
