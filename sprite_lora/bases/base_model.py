@@ -1,4 +1,4 @@
-"""The base model: from a diffusers folder or one .safetensors file, never from a hub, never from a pickle."""
+"""The base model: from a diffusers folder or one .safetensors file, or from the list of one; never from a pickle."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

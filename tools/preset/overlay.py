@@ -123,7 +123,7 @@ def missing_base(overlay: Overlay) -> str:
     base = overlay.get("paths", {}).get("base")
     if base is None or Path(str(base.value)).exists():
         return ""
-    return f"{base.value} does not exist yet: put the base model there; docs/gpu.md says how"
+    return f"{base.value} does not exist yet: `sprite-lora base add`; docs/bases.md says more"
 
 
 def missing_trainer(overlay: Overlay) -> str:

@@ -34,7 +34,7 @@ SAME_HERE = {
 }
 """Flags whose value is what happens here anyway."""
 
-_BASE = "paths.base decides it, a local folder or file: docs/gpu.md says how"
+_BASE = "paths.base decides it, a list, folder or file below the project: docs/bases.md says more"
 _SAMPLES = "the stage sample draws sample.prompts with every checkpoint"
 _STATE = "an interrupted run goes on from state/ without it"
 _LOG = "logs/ and DVC keep what is logged"

@@ -32,7 +32,7 @@ def test_a_preset_is_applied_and_every_change_printed(preset, project):
     assert {line.split(":")[0] for line in said if " -> " in line} == changed
     assert said[-1] == f"{len(changed)} values of params.yaml changed"
     assert "package.resolution is 960, the size nearest to 1024 with whole art pixels" in "\n".join(said)
-    assert "models/sdxl does not exist yet: put the base model there; docs/gpu.md says how" in said
+    assert "models/sdxl does not exist yet: `sprite-lora base add`; docs/bases.md says more" in said
     assert "nothing changes" in preset("sdxl")
 
 
