@@ -10,7 +10,7 @@ import pytest
 import yaml
 from runner_cases import answer
 
-pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("slurm")]
+pytestmark = pytest.mark.engines
 
 TRAIN, SAMPLE = (("--force", "--single-item", stage) for stage in ("train", "sample"))
 
