@@ -101,8 +101,8 @@ class Near:
             time.sleep(0.05)
 
     def wait_for_epoch(self):
-        """Until one of two epochs is finished there: the middle of the training."""
-        self.wait_for(lambda: list(self.there.glob("state/train/*/epochs/*-000001.safetensors")), "an epoch there")
+        """Until the state of the first of two epochs is saved there: the middle of the training."""
+        self.wait_for(lambda: list(self.there.glob("state/train/*/resume.pt")), "an epoch there")
 
 
 def comes_back(project, tmp_path, **environment):

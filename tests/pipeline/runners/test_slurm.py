@@ -46,7 +46,8 @@ class OnCluster:
         return found
 
     def wait_for_epoch(self):
-        self.wait_for("state/train/*/epochs/*-000001.safetensors")
+        """Until the state of the first of two epochs is saved: the middle of the training."""
+        self.wait_for("state/train/*/resume.pt")
 
     @property
     def said(self):
