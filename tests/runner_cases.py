@@ -1,5 +1,6 @@
 """The project here and the machine that ssh reaches, for tests of `sprite-lora run`."""
 
+import shutil
 import socket
 import subprocess
 import time
@@ -100,5 +101,20 @@ class Near:
             time.sleep(0.05)
 
     def wait_for_epoch(self):
-        """Until one of two epochs is finished there: the middle of the training."""
-        self.wait_for(lambda: list(self.there.glob("state/train/*/epochs/*-000001.safetensors")), "an epoch there")
+        """Until the state of the first of two epochs is saved there: the middle of the training."""
+        self.wait_for(lambda: list(self.there.glob("state/train/*/resume.pt")), "an epoch there")
+
+
+def comes_back(project, tmp_path, **environment):
+    """Push from one clone and pull in another: the same outputs, and nothing to run."""
+    project.commit("remote")
+    project.run("dvc", "push", **environment)
+    project.run("git", "clone", "-q", str(project.root), str(tmp_path / "elsewhere"))
+    other = type(project)(tmp_path / "elsewhere")
+    local = project.root / ".dvc/config.local"
+    if local.exists():
+        shutil.copy(local, other.root / ".dvc/config.local")
+    other.run("dvc", "pull", **environment)
+    assert other.tensors() == project.tensors()
+    assert other.pictures() == project.pictures()
+    assert "up to date" in other.run("dvc", "status").stdout

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,10 +115,16 @@ def end_left_over(runner: ContainerRunner, task: Task) -> None:
     """Have the container of a process that was killed save what it has and end; the new one goes on from there."""
     name = container_name(task)
     listed = [runner.engine, "ps", "--all", "--quiet", f"--filter=name=^{name}$"]
-    if subprocess.run(listed, capture_output=True, check=False).stdout.strip():
-        say(f"{name} was left over; it is told to save what it has and to end")
-        for words in (("stop", "-t", str(PATIENCE)), ("rm", "--force")):
-            subprocess.run([runner.engine, *words, name], capture_output=True, check=False)
+    if not subprocess.run(listed, capture_output=True, check=False).stdout.strip():
+        return
+    say(f"{name} was left over; it is told to save what it has and to end")
+    for words in (("stop", "-t", str(PATIENCE)), ("rm", "--force")):
+        subprocess.run([runner.engine, *words, name], capture_output=True, check=False)
+    for _ in range(PATIENCE):  # docker removes it in its own time, and the name is taken until then
+        if not subprocess.run(listed, capture_output=True, check=False).stdout.strip():
+            return
+        time.sleep(1)
+    raise SpriteLoraError(f"{name} does not end", f"{runner.engine} ps; {runner.engine} rm --force {name}")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -198,6 +199,14 @@ def processes(job: str) -> list[psutil.Process]:
     return [step, *step.children(recursive=True)]
 
 
+def end_jobs() -> None:
+    """Jobs outlive the daemons; only where this machine's Slurm is the tests' own."""
+    for step in [one for one in psutil.process_iter() if one.name() == "slurmstepd"]:
+        for one in [step, *step.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+
+
 @pytest.fixture(scope="session")
 def cluster_of_two(tmp_path_factory):
     """Slurm with two nodes on this machine; skipped where it cannot be had."""
@@ -205,6 +214,8 @@ def cluster_of_two(tmp_path_factory):
     found = SLURM / "slurm.conf"
     if found.exists() and OURS not in found.read_text():
         pytest.skip("this machine belongs to a Slurm cluster")
+    if found.exists():
+        end_jobs()  # of a run that was killed
     cluster = Cluster(tmp_path_factory.mktemp("slurm"))
     cluster.configure()
     Path("/run/munge").mkdir(exist_ok=True)
@@ -218,6 +229,7 @@ def cluster_of_two(tmp_path_factory):
     cluster.wait_for_nodes()
     yield cluster
     cluster.stop()
+    end_jobs()
 
 
 @pytest.fixture

@@ -1,7 +1,4 @@
-"""`dvc push` and `dvc pull` with real servers on loopback: S3 by rclone, and ssh.
-
-Tests of one `xdist_group` run in one process, one after the other: there is one machine for ssh and one Slurm.
-"""
+"""`dvc push` and `dvc pull` with a real S3 server on loopback: rclone's. With a real sshd: test_ssh.py."""
 
 import os
 import shutil
@@ -12,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from runner_cases import USER, free_port
+from runner_cases import comes_back, free_port
 
 pytestmark = pytest.mark.engines
 
@@ -46,22 +43,6 @@ def s3(tmp_path):
     server.wait()
 
 
-def comes_back(project, tmp_path, **environment):
-    """Push from one clone and pull in another: the same outputs, and nothing to run."""
-    project.commit("remote")
-    project.run("dvc", "push", **environment)
-    project.run("git", "clone", "-q", str(project.root), str(tmp_path / "elsewhere"))
-    other = type(project)(tmp_path / "elsewhere")
-    local = project.root / ".dvc/config.local"
-    if local.exists():
-        shutil.copy(local, other.root / ".dvc/config.local")
-    other.run("dvc", "pull", **environment)
-    assert other.tensors() == project.tensors()
-    assert other.pictures() == project.pictures()
-    assert "up to date" in other.run("dvc", "status").stdout
-
-
-@pytest.mark.xdist_group("slurm")
 def test_s3(project, s3, tmp_path):
     address, keys = s3
     project.run("dvc", "remote", "add", "-d", "store", "s3://lora/cache")
@@ -70,7 +51,6 @@ def test_s3(project, s3, tmp_path):
     assert "secret" not in (project.root / ".dvc/config").read_text()
 
 
-@pytest.mark.xdist_group("slurm")
 def test_training_goes_on_in_another_clone(project, s3, tmp_path):
     """The state of an interrupted training travels by the remote; the checkpoints are those of an unbroken run."""
     address, keys = s3
@@ -97,10 +77,3 @@ def test_training_goes_on_in_another_clone(project, s3, tmp_path):
     other.run("dvc", "repro", "package")
     assert "resuming after step" in other.run(*train).stdout
     assert other.tensors() == wanted
-
-
-@pytest.mark.xdist_group("ssh")
-def test_ssh(project, box, tmp_path):
-    project.run("dvc", "remote", "add", "-d", "store", f"ssh://{USER}@127.0.0.1:{box.port}{box.home}/store")
-    project.run("dvc", "remote", "modify", "--local", "store", "keyfile", str(box.client / "client"))
-    comes_back(project, tmp_path)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from runner_cases import answer
 
-pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("slurm")]
+pytestmark = pytest.mark.engines
 
 TRAIN, SAMPLE = (("--force", "--single-item", stage) for stage in ("train", "sample"))
 
@@ -46,7 +46,8 @@ class OnCluster:
         return found
 
     def wait_for_epoch(self):
-        self.wait_for("state/train/*/epochs/*-000001.safetensors")
+        """Until the state of the first of two epochs is saved: the middle of the training."""
+        self.wait_for("state/train/*/resume.pt")
 
     @property
     def said(self):

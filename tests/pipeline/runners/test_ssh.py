@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from runner_cases import Near
+from runner_cases import USER, Near, comes_back
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.plain_text import plain_output
@@ -25,7 +25,7 @@ from tools.run.ssh import Machine, exit_code
 from tools.run.task import Task
 from tools.run.transfer import Transfer
 
-pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("ssh")]
+pytestmark = pytest.mark.engines
 
 TRAIN = ("--force", "--single-item", "train")
 
@@ -174,6 +174,12 @@ def test_experiment_in_a_folder_of_its_own(project, box):
     project.run("dvc", "exp", "apply", "seven", **who)
     assert project.pictures().keys() == before.keys()
     assert all(project.pictures()[name] != before[name] for name in before)
+
+
+def test_dvc_remote(project, box, tmp_path):
+    project.run("dvc", "remote", "add", "-d", "store", f"ssh://{USER}@127.0.0.1:{box.port}{box.home}/store")
+    project.run("dvc", "remote", "modify", "--local", "store", "keyfile", str(box.client / "client"))
+    comes_back(project, tmp_path)
 
 
 def test_doctor_looks_at_the_machine(near_training):
