@@ -241,9 +241,9 @@ class Machine:
 
     def _error(self, action: str, said: str) -> SpriteLoraError:
         last = (said.strip().splitlines() or ["no answer"])[-1]
-        return SpriteLoraError(
-            f"{self.name} ({self.runner.host}): {action}: {last}", f"try: ssh {self.runner.host} true"
-        )
+        is_full = "No space left" in last
+        hint = f"free space on {self.name} and run again" if is_full else f"try: ssh {self.runner.host} true"
+        return SpriteLoraError(f"{self.name} ({self.runner.host}): {action}: {last}", hint)
 
 
 def exit_code(name: str, state: str) -> int | None:

@@ -33,6 +33,8 @@ hold)  # keep others out until standard input ends: files are about to come
         kill "$pid" 2>/dev/null || true
         flock -w 5 9 || busy
     fi
+    free=$(df -Pk . | awk 'END { print $(NF - 2) }')
+    [ "$free" -gt 1024 ] || { echo "No space left on device: $(df -Pk . | tail -n 1)" >&2; exit 70; }
     echo "$$ $job" >state/run/sender
     touch state/run/used
     [ "$3" = none ] || echo "$job" >state/run/holder
