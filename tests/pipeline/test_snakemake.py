@@ -173,6 +173,7 @@ def test_snakemake_reads_and_writes_what_dvc_says(drawable, pretender, monkeypat
     assert all(any(path.startswith(f"{out}/") for out in outs) for path in written)
 
 
+@pytest.mark.slow
 def test_dates_mean_nothing(drawable, pretender):
     """Of a base, a checkpoint or a manifest from a machine with another clock, or from an archive."""
     for name in ("models/nano", "outputs", "params.yaml", "Snakefile"):

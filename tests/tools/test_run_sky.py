@@ -94,6 +94,7 @@ def test_machine_is_launched_with_its_end_and_the_stage_runs_there(cloud):
     assert all("StrictHostKeyChecking=accept-new" in line for line in (cloud / "ssh-calls").read_text().splitlines())
 
 
+@pytest.mark.slow
 @needs_rsync
 def test_a_job_of_skypilot_lasts_as_long_as_the_stage(cloud):
     """Without one, SkyPilot takes the machine for idle and ends it: it counts no ssh without a terminal."""
@@ -110,6 +111,7 @@ def test_a_job_of_skypilot_lasts_as_long_as_the_stage(cloud):
     assert "--detach-run --name sprite-lora-train" in calls(cloud, "exec")[0]
 
 
+@pytest.mark.slow
 @needs_rsync
 def test_machine_that_has_ended_is_said_and_the_state_is_at_home(cloud):
     """Preempted, or ended for idleness: nobody waits for it, and the next run launches another one."""

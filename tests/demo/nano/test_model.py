@@ -106,6 +106,7 @@ def test_the_autoencoder_carries_hard_edged_cells(pipeline: StableDiffusionPipel
         assert (pixels - after).square().mean() < 4 * 10 ** (-30 / 10), path.name
 
 
+@pytest.mark.slow
 def test_the_build_makes_a_folder_of_the_same_files_that_loads(tmp_path: Path) -> None:
     (tmp_path / "tokenizer").mkdir()
     (tmp_path / "tokenizer" / "merges.txt").write_bytes((NANO / "tokenizer" / "merges.txt").read_bytes())
