@@ -101,8 +101,10 @@ def test_an_address_is_contacted_by_no_command(project, tmp_path):
 def test_nothing_of_a_user_reaches_a_shell_unquoted(project):
     for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
         assert "${" not in stage["cmd"]
-    (shell,) = re.findall(r'"(python -m stages.sample [^"]*)"', (ROOT / "Snakefile").read_text())
-    assert re.findall(r"{[^}]*}", shell) == ["{params.epochs:q}", "{params.shard:q}", "{log:q}"]
+    (shell,) = re.findall(r"^        shell:\n((?:            .*\n)+)", (ROOT / "Snakefile").read_text(), re.MULTILINE)
+    names = [name.removesuffix(":q") for name in re.findall(r"{([^}]*:q)}", shell)]
+    assert names == ["params.epochs", "params.shard", "params.code", "log"]
+    assert shell.count("{") == len(names)
     for config in ("epochs=1;touch X", "epochs=$(touch X)", "shards=1;touch X", "gpus=$(touch X)"):
         done = project.run("snakemake", "--cores", "1", "-n", "sample_epoch", "--config", config, check=False)
         assert "Traceback" not in done.stdout + done.stderr
