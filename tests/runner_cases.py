@@ -32,6 +32,8 @@ class Box:
     client: Path
     """Folder of the client's ssh configuration."""
     port: int
+    packages: Path
+    """This environment's packages, where the user can read them."""
 
     def as_user(self, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a shell line as the user there."""
@@ -44,14 +46,11 @@ class Box:
         )
 
 
-def environment_there() -> str:
+def environment_there(packages: Path) -> str:
     """A shell line that makes an environment there in no time: this one's packages, and the project's own folder.
 
     It stands for `uv sync`, which takes a minute and seven gigabytes for a user with an empty cache.
     """
-    import torch
-
-    packages = Path(torch.__file__).parents[1]
     program = r"#!$PWD/.venv/bin/python\nimport sys\nfrom snakemake.cli import main\nsys.exit(main())\n"
     return (
         "[ -d .venv ] || { /usr/bin/python3 -m venv --without-pip .venv"
@@ -71,7 +70,13 @@ class Near:
 
     def describe(self, **more):
         """Write runners.yaml."""
-        runner = {"kind": "ssh", "host": "box", "folder": self.folder, "setup": environment_there(), **more}
+        runner = {
+            "kind": "ssh",
+            "host": "box",
+            "folder": self.folder,
+            "setup": environment_there(self.box.packages),
+            **more,
+        }
         (self.project.root / "runners.yaml").write_text(yaml.safe_dump({"box": runner}))
 
     def environment(self):

@@ -47,6 +47,28 @@ def remove_user() -> None:
     subprocess.run(["userdel", "-rf", USER], check=False, capture_output=True)
 
 
+PACKAGES = Path("/run/sprite-lora-packages")
+
+
+def packages_for(user: str) -> Path:
+    """This environment's packages, where a user can read them: by a mount where they lie below a closed folder."""
+    import torch
+
+    packages = Path(torch.__file__).parents[1]
+    if subprocess.run(["su", user, "-c", f"test -r {torch.__file__}"], capture_output=True).returncode == 0:
+        return packages
+    PACKAGES.mkdir(exist_ok=True)
+    remove_mount()
+    subprocess.run(["mount", "-o", "bind,ro", packages, PACKAGES], check=True)
+    return PACKAGES
+
+
+def remove_mount() -> None:
+    """An earlier run's too."""
+    if os.path.ismount(PACKAGES):
+        subprocess.run(["umount", "-l", PACKAGES], check=True)
+
+
 @pytest.fixture(scope="session")
 def box(tmp_path_factory):
     """sshd with a key of its own; skipped where there is no sshd or no right to add a user."""
@@ -86,10 +108,11 @@ def box(tmp_path_factory):
     while subprocess.run([ssh, "box", "true"], capture_output=True).returncode:
         assert time.monotonic() < deadline, (folder / "log").read_text()
         time.sleep(0.2)
-    yield Box(USER, home, folder, port)
+    yield Box(USER, home, folder, port, packages_for(USER))
     server.terminate()
     server.wait()
     remove_user()
+    remove_mount()
 
 
 @pytest.fixture
