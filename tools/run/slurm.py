@@ -102,11 +102,17 @@ class Job:
         self.number = number.read_text(encoding="utf-8").strip() if number.is_file() else ""
 
     def run(self) -> int:
-        """Submit the job, or follow it where it is queued already. Returns its exit code."""
+        """Submit the job, or follow it where it is queued already. Returns its exit code.
+
+        DVC cleared the results of a job that was queued already, maybe while it wrote them: so they are written once
+        more, from the training state.
+        """
         if self.number and self._state():
             say(f"{self._task.stage} is job {self.number} already; following it")
-        else:
-            self._submit()
+            if code := self._follow():
+                return code
+            say("its results are written once more, since DVC has cleared some of them meanwhile")
+        self._submit()
         return self._follow()
 
     def _submit(self) -> None:

@@ -170,6 +170,8 @@ def test_killed_here_and_started_again(training, short_run):
     run.wait()
     assert f"train is job {training.job} already; following it" in training.run(*TRAIN).stdout
     assert training.project.tensors() == short_run.tensors()
+    losses = "reports/train/plots/metrics/loss.tsv"
+    assert (training.project.root / losses).read_bytes() == (short_run.root / losses).read_bytes()
 
 
 def test_cancelled_job_is_named(training):
