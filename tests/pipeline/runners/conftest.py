@@ -182,10 +182,12 @@ class Cluster:
     def wait_for_nodes(self) -> None:
         self.wait_for(lambda: answer("sinfo", "-h", "-t", "idle", "-o", "%D") == "2", "two idle nodes")
 
-    def freeze(self, job: str) -> None:
-        """Let what the job runs stand still until it is killed or requeued."""
-        for one in processes(job)[1:]:
+    def freeze(self, job: str) -> list[psutil.Process]:
+        """Let what the job runs stand still, until it is resumed, killed or requeued: the training is short."""
+        frozen = processes(job)[1:]
+        for one in frozen:
             one.suspend()
+        return frozen
 
     def kill_node(self, job: str) -> str:
         """As if its power went: slurmd, the step daemon of the job and all processes of the job at once. Its name."""

@@ -49,6 +49,12 @@ class OnCluster:
         """Until the state of the first of two epochs is saved: the middle of the training."""
         self.wait_for("state/train/*/resume.pt")
 
+    def wait_until_it_says(self, text, seconds=120):
+        end = time.monotonic() + seconds
+        while text not in self.said:
+            assert time.monotonic() < end, self.said
+            time.sleep(0.05)
+
     @property
     def said(self):
         return self.output.read_text()
@@ -111,7 +117,7 @@ def test_node_killed_in_training(training, cluster, short_run):
     """The job is requeued on the other node and goes on from its state; a second `run` in this folder is refused."""
     run = training.start(*TRAIN)
     training.wait_for_epoch()
-    cluster.freeze(training.job)  # the training is short
+    cluster.freeze(training.job)
     second = training.run(*TRAIN, check=False)
     assert second.returncode != 0
     assert "is busy, it is being" in second.stderr
@@ -163,12 +169,17 @@ def shard_job(number):
     raise AssertionError(answer("squeue"))
 
 
-def test_killed_here_and_started_again(training, short_run):
+def test_killed_here_and_started_again(training, cluster, short_run):
     run = training.start(*TRAIN)
     training.wait_for_epoch()
+    frozen = cluster.freeze(training.job)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    assert f"train is job {training.job} already; following it" in training.run(*TRAIN).stdout
+    again = training.start(*TRAIN)
+    training.wait_until_it_says(f"train is job {training.job} already; following it")
+    for one in frozen:
+        one.resume()
+    assert again.wait(300) == 0, training.said
     assert training.project.tensors() == short_run.tensors()
     losses = "reports/train/plots/metrics/loss.tsv"
     assert (training.project.root / losses).read_bytes() == (short_run.root / losses).read_bytes()

@@ -56,15 +56,12 @@ def test_killed_here_and_started_again(near_training, short_run):
     near_training.project.edit(logs__sample_every_n_epochs=1)
     run = near_training.start(*TRAIN)
     near_training.wait_for(lambda: "step 4/6" in near_training.said, "the first step after the pictures")
-    trainer = ("-u", near_training.box.user, "-f", "stages.train")
-    subprocess.run(["pkill", "-STOP", *trainer], check=True)
+    near_training.signal_trainer("STOP")
     logs = near_training.project.root / "logs/train"
     near_training.wait_for(lambda: len(list(logs.glob("*/epoch-000001/*.png"))) == 2, "pictures at home")
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    subprocess.run(["pkill", "-CONT", *trainer], check=True)
-    again = near_training.run(*TRAIN)
-    assert "train runs on box already; following it" in again.stdout
+    near_training.follows_what_stands_still()
     assert near_training.project.tensors() == short_run.tensors()
 
 
@@ -74,7 +71,7 @@ def test_machine_wiped_in_training(near_training, short_run):
     near_training.describe(sync_seconds=0.5)
     run = near_training.start(*TRAIN)
     near_training.wait_for(lambda: "step 4/6" in near_training.said, "the first step after the epoch's state")
-    subprocess.run(["pkill", "-STOP", "-u", user, "-f", "stages.train"], check=True)
+    near_training.signal_trainer("STOP")
     home = near_training.project.root / "state/train"
     for name in ("resume.pt", "SHA256SUMS", "epochs/*-000001.safetensors"):
         near_training.wait_for(lambda name=name: list(home.glob(f"*/{name}")), f"{name} at home")
@@ -90,6 +87,7 @@ def test_machine_wiped_in_training(near_training, short_run):
 def test_other_work_at_the_same_time_is_refused(near_training, tmp_path):
     run = near_training.start(*TRAIN)
     near_training.wait_for_epoch()
+    near_training.signal_trainer("STOP")
     other = Near(near_training.project.copy(tmp_path / "second"), near_training.box)
     other.project.edit(train__seed=7)
     (other.project.root / ".dvc/tmp/rwlock").unlink()
@@ -100,6 +98,7 @@ def test_other_work_at_the_same_time_is_refused(near_training, tmp_path):
     assert there["train"]["seed"] != 7, "it has overwritten what the job there reads"
     again = near_training.run(*TRAIN, check=False)
     assert "is busy, it is being" in again.stderr, "a second run in the same folder"
+    near_training.signal_trainer("CONT")
     assert run.wait(240) == 0
 
 
@@ -114,6 +113,8 @@ def test_ctrl_c_asks(near_training, answer):
     )  # fmt: skip
     os.close(ours)
     said = read_until(terminal, "step 4/6")
+    if not answer:
+        near_training.signal_trainer("STOP")
     os.write(terminal, b"\x03")
     said += read_until(terminal, "leave it running (Enter)?")
     os.write(terminal, f"{answer}\n".encode())
@@ -123,7 +124,7 @@ def test_ctrl_c_asks(near_training, answer):
         assert "stopped after step" in said
     else:
         assert "train goes on at box" in said
-        assert "train runs on box already" in near_training.run(*TRAIN).stdout
+        near_training.follows_what_stands_still()
 
 
 def read_until(terminal, text):
@@ -147,6 +148,7 @@ def test_change_here_while_it_runs_there_is_noticed(near_training):
 def test_limit_is_kept_there(near_training):
     """The machine itself ends the stage, with nobody connected, and is stopped when it has been idle."""
     stopped = near_training.there / "stopped"
+    near_training.project.edit(train__max_train_epochs=40)
     near_training.describe(max_hours=8 / 3600, idle_minutes=1 / 60, at_idle="touch stopped")
     run = near_training.start(*TRAIN)
     near_training.wait_for(lambda: list(near_training.there.glob("state/run/train-*/pid")), "the job")
