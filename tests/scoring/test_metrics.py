@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from sprite_lora.art.colour import oklab
+from sprite_lora.art.grid import even_grid
+from sprite_lora.art.grid_steps import on_borders, walk
 from sprite_lora.art.palette import palette_of
 from sprite_lora.art.sprite import enlarge
 from sprite_lora.scoring import grid_fit
@@ -43,29 +45,31 @@ def reference_residual(lab, side, n):
 @pytest.mark.parametrize("size", [3, 8, 10])
 def test_residual_is_what_is_left_inside_cells(cells, size):
     drawn = enlarge(cells, size) // 2 + np.random.default_rng(0).integers(0, 60, (24 * size, 24 * size, 3))
-    lab = oklab(drawn.astype(np.uint8))
-    assert grid_fit.residual(lab, 24) == pytest.approx(reference_residual(lab, 24 * size, 24), rel=1e-9)
+    drawn = drawn.astype(np.uint8)
+    found = grid_fit.residual(walk(drawn, 24, 24), even_grid(*drawn.shape[:2], 24, 24))
+    assert found == pytest.approx(reference_residual(oklab(drawn), 24 * size, 24), rel=1e-5)
 
 
 @pytest.mark.parametrize("size", [2, 8, 24])
 def test_exact_enlargements_lie_on_the_grid(cells, size):
-    lab = oklab(enlarge(cells, size))
-    assert grid_fit.residual(lab, 24) == pytest.approx(0, abs=1e-12)
-    assert grid_fit.edges(lab, 24) == pytest.approx(1)
-    assert grid_fit.coherence(lab, 24) == pytest.approx(1)
+    seen, grid = walk(enlarge(cells, size), 24, 24), even_grid(24 * size, 24 * size, 24, 24)
+    assert grid_fit.residual(seen, grid) == pytest.approx(0, abs=1e-6)
+    assert on_borders(seen, grid) == pytest.approx(1)
+    assert grid_fit.coherence(seen, grid) == pytest.approx(1)
 
 
 def test_half_a_cell_off_is_out_of_phase(cells):
-    lab = oklab(np.roll(enlarge(cells, 8), (4, 4), axis=(0, 1)))
-    assert grid_fit.coherence(lab, 24) == pytest.approx(-1)
-    assert grid_fit.edges(lab, 24) < 0
+    seen, grid = walk(np.roll(enlarge(cells, 8), (4, 4), axis=(0, 1)), 24, 24), even_grid(192, 192, 24, 24)
+    assert grid_fit.coherence(seen, grid) == pytest.approx(-1)
+    assert on_borders(seen, grid) < 0
 
 
 def test_noise_is_on_the_grid_by_chance_only():
-    lab = oklab(np.random.default_rng(0).integers(0, 256, (192, 192, 3)).astype(np.uint8))
-    assert grid_fit.edges(lab, 24) == pytest.approx(0, abs=0.02)
-    assert grid_fit.coherence(lab, 24) == pytest.approx(0, abs=0.02)
-    assert grid_fit.residual(lab, 24) > 1
+    pixels = np.random.default_rng(0).integers(0, 256, (192, 192, 3)).astype(np.uint8)
+    seen, grid = walk(pixels, 24, 24), even_grid(192, 192, 24, 24)
+    assert on_borders(seen, grid) == pytest.approx(0, abs=0.02)
+    assert grid_fit.coherence(seen, grid) == pytest.approx(0, abs=0.02)
+    assert grid_fit.residual(seen, grid) > 1
 
 
 def test_detail_and_stray_are_counted():
