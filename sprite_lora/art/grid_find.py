@@ -9,6 +9,7 @@ drift, as diffusion models draw them, the cuts follow (grid_lines). The idea of 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -123,16 +124,17 @@ def _other(
 
 def _significant(combs: list[Vector], periods: tuple[float, float], least: float, most: float) -> list[float]:
     """The most significant scales of the expected periods, at most CANDIDATES."""
-    size = PADDING * max(len(change) / period for change, period in zip(combs, periods, strict=True))
-    rate = np.arange(1 / most, 1 / least, 1 / size)
+    step = 1 / (PADDING * max((len(change) + 1) / period for change, period in zip(combs, periods, strict=True)))
+    number = np.arange(ceil(1 / most / step), int(1 / least / step) + 1)
+    rate = number * step
     z = np.zeros_like(rate)
     for change, period in zip(combs, periods, strict=True):
         total = change.sum()
         if total > 0:
+            size = round(period / step)
+            share = np.abs(np.fft.fft(change, size)) / total
             matter = total**2 / (change**2).sum()
-            turn = np.exp(-2j * np.pi * np.outer(rate / period, np.arange(1, len(change) + 1)))
-            first, second = np.abs(turn @ change) / total, np.abs(turn**2 @ change) / total
-            z += matter * (first**2 + second**2) / 2
+            z += matter * (share[number % size] ** 2 + share[2 * number % size] ** 2) / 2
     peaks = [i for i in range(1, len(z) - 1) if z[i - 1] <= z[i] > z[i + 1] and z[i] >= SIGNIFICANT]
     return [1 / _vertex(rate, z, i) for i in sorted(peaks, key=lambda i: -z[i])[:CANDIDATES]]
 
