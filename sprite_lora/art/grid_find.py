@@ -37,7 +37,10 @@ BETTER = 0.1
 SIGNIFICANT = 18.0
 """z from which a period is no chance. Irregular blocks on a coarse lattice of pixels reach 16."""
 
-CANDIDATES = 6
+ALIKE = 0.3
+"""Share of the largest z from which a period is looked at: multiples and fractions of a period come near to it."""
+
+CANDIDATES = 8
 PADDING = 8
 """Times the picture's side: how finely the spectrum is looked at."""
 
@@ -123,9 +126,9 @@ def _other(
 
 
 def _significant(combs: list[Vector], periods: tuple[float, float], least: float, most: float) -> list[float]:
-    """The most significant scales of the expected periods, at most CANDIDATES."""
+    """Significant scales of the expected periods, at most CANDIDATES; of several that are about equally so, the largest."""
     step = 1 / (PADDING * max((len(change) + 1) / period for change, period in zip(combs, periods, strict=True)))
-    number = np.arange(ceil(1 / most / step), int(1 / least / step) + 1)
+    number = np.arange(ceil(1 / most / step) - 2, int(1 / least / step) + 3)
     rate = number * step
     z = np.zeros_like(rate)
     for change, period in zip(combs, periods, strict=True):
@@ -135,8 +138,9 @@ def _significant(combs: list[Vector], periods: tuple[float, float], least: float
             share = np.abs(np.fft.fft(change, size)) / total
             matter = total**2 / (change**2).sum()
             z += matter * (share[number % size] ** 2 + share[2 * number % size] ** 2) / 2
-    peaks = [i for i in range(1, len(z) - 1) if z[i - 1] <= z[i] > z[i + 1] and z[i] >= SIGNIFICANT]
-    return [1 / _vertex(rate, z, i) for i in sorted(peaks, key=lambda i: -z[i])[:CANDIDATES]]
+    enough = max(SIGNIFICANT, ALIKE * z[1:-1].max(initial=0.0))
+    peaks = [i for i in range(1, len(z) - 1) if z[i - 1] <= z[i] > z[i + 1] and z[i] >= enough]
+    return [1 / _vertex(rate, z, i) for i in peaks[:CANDIDATES]]
 
 
 def _vertex(rate: Vector, z: Vector, i: int) -> float:
