@@ -126,10 +126,10 @@ def _other(
 
 
 def _significant(combs: list[Vector], periods: tuple[float, float], least: float, most: float) -> list[float]:
-    """Significant scales of the expected periods, at most CANDIDATES; of several that are about equally so, the largest."""
+    """Scales of the expected periods that are significant, and about as much as any: the largest CANDIDATES."""
     step = 1 / (PADDING * max((len(change) + 1) / period for change, period in zip(combs, periods, strict=True)))
     number = np.arange(ceil(1 / most / step) - 2, int(1 / least / step) + 3)
-    rate = number * step
+    rate = np.asarray(number * step, dtype=np.float64)
     z = np.zeros_like(rate)
     for change, period in zip(combs, periods, strict=True):
         total = change.sum()

@@ -13,7 +13,6 @@ from sprite_lora.scoring.background import background, rim
 from sprite_lora.scoring.coarse import coarse
 from sprite_lora.scoring.collapse import alive, spread
 from sprite_lora.scoring.contours import contours
-from sprite_lora.scoring.copies import copied, distances, figure_mask
 from sprite_lora.scoring.detail import detail
 from sprite_lora.scoring.layout import layout, leave_one_out
 from sprite_lora.scoring.sameness import difference, sameness
@@ -158,25 +157,6 @@ def test_rim_leaves_the_figure_out():
     assert len(found) == len(set(found.tolist())) == 44
     assert not set(found.tolist()) & set(cells[12:].reshape(-1).tolist())
     assert not set(found.tolist()) & set(cells[2:, 1:-1].reshape(-1).tolist())
-
-
-def test_copies_see_the_figure_through_another_background():
-    sprite = np.zeros((24, 24, 3), dtype=np.uint8)
-    sprite[8:, 6:18] = (200, 150, 100)
-    palette = palette_of(sprite, 0.03)
-    figure = figure_mask(palette.cells, rim(palette.cells))
-    assert figure.sum() == 16 * 12
-    recoloured = np.where(figure[..., None], sprite, np.uint8(255))
-    lab, masks = oklab(sprite)[None], figure[None]
-    assert distances(oklab(recoloured), lab, masks, 0.05) == pytest.approx([0])
-    half = recoloured.copy()
-    half[8:, 6:12] = (0, 0, 255)
-    assert distances(oklab(half), lab, masks, 0.05) == pytest.approx([0.5])
-
-
-@pytest.mark.parametrize(("distance", "expected"), [(0, 1), (0.1, 0.5), (0.2, 0), (0.9, 0)])
-def test_copied_falls_with_distance(distance, expected):
-    assert copied(distance, 0.2) == pytest.approx(expected)
 
 
 def test_collapse_guards():
