@@ -24,15 +24,16 @@ class Realigned(NamedTuple):
         if self.found.kind in ("expected", "unsure"):
             return {}
         rows, columns = self.found.grid.shape
-        down, across = (round(value, 2) for value in self.found.period)
-        from_top, from_left = (round(value, 2) for value in self.found.phase)
+        down, across = (round(value, 1) for value in self.found.period)
+        from_top, from_left = (round(value, 1) + 0.0 for value in self.found.phase)
         return {"grid": {"cell": [down, across], "start": [from_top, from_left], "cells": [rows, columns]}}
 
     @property
     def words(self) -> str:
         """The same as half a sentence; empty likewise."""
         if self.found.kind == "shifted":
-            return "moved by {:.1f} px down and {:.1f} px across onto the grid".format(*(-p for p in self.found.phase))
+            down, across = self.found.phase
+            return f"its cells begin {down:.1f} px down and {across:.1f} px across; moved onto the grid"
         if self.found.kind == "other":
             rows, columns = self.found.grid.shape
             size, wanted = f"{self.found.period[1]:.3g} px", f"{len(self.cells)}x{len(self.cells)}"

@@ -217,7 +217,7 @@ class Copy(NamedTuple):
     """Share of the sprite's figure that is drawn otherwise, 0 to 1."""
     stem: str
     how: str
-    """`mirrored`, `moved`, `recoloured`, or several; empty where it stands as it is, or is no copy."""
+    """`mirrored`, `shifted`, `recoloured`, or several; empty where it stands as it is, or is no copy."""
 
 
 def nearest(found: Sequence[Likeness], limits: Limits, stems: Sequence[str]) -> Copy:
@@ -226,7 +226,7 @@ def nearest(found: Sequence[Likeness], limits: Limits, stems: Sequence[str]) -> 
     if limits.recoloured is not None:
         ways += [(copied(one.recoloured, limits.recoloured), -one.recoloured, one, True) for one in found]
     share, distance, one, recoloured = max(ways, key=lambda way: (way[0], not way[3], way[1]))
-    words = [("mirrored", one.mirrored), ("moved", one.moved != (0, 0)), ("recoloured", recoloured)]
+    words = [("mirrored", one.mirrored), ("shifted", one.moved != (0, 0)), ("recoloured", recoloured)]
     how = " and ".join(word for word, so in words if so) if share >= SAID else ""
     return Copy(share, -distance, stems[one.number], how)
 

@@ -23,6 +23,6 @@ class Verdict:
     """Distance to the nearest training sprite: share of its figure's cells that differ."""
     nearest_stem: str
     nearest_how: str
-    """How it is a copy of that sprite: `mirrored`, `moved`, `recoloured` or several; empty where as it is, or none."""
+    """How it is a copy of that sprite: `mirrored`, `shifted`, `recoloured`, or several; empty where none of these."""
     cells_lab: NDArray[np.float64]
     """(art_pixels, art_pixels, 3) OKLab, to compare pictures with one another."""

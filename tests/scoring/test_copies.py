@@ -46,10 +46,10 @@ def mirrored(cells):
 ATTACKS = {
     "": lambda cells: cells,
     "mirrored": mirrored,
-    "moved": lambda cells: moved(cells, -2, 1),
+    "shifted": lambda cells: moved(cells, -2, 1),
     "recoloured": recoloured,
-    "mirrored and moved": lambda cells: moved(mirrored(cells), 2, 2),
-    "mirrored and moved and recoloured": lambda cells: recoloured(moved(mirrored(cells), 1, -2)),
+    "mirrored and shifted": lambda cells: moved(mirrored(cells), 2, 2),
+    "mirrored and shifted and recoloured": lambda cells: recoloured(moved(mirrored(cells), 1, -2)),
 }
 
 
@@ -117,7 +117,7 @@ def test_any_size_of_art(side, score):
     ruler = ruler_of(sprites, score)
     for stem, cells in list(sprites.items())[:2]:
         near = found(ruler, score, recoloured(moved(mirrored(cells), 1, 1)))
-        assert (near.stem, near.how) == (stem, "mirrored and moved and recoloured")
+        assert (near.stem, near.how) == (stem, "mirrored and shifted and recoloured")
         assert near.copied > 0.5
 
 
@@ -128,7 +128,7 @@ def test_recolouring_is_no_sign_of_a_copy_where_sprites_are_recolourings(score):
     ruler = ruler_of(sprites, score)
     assert ruler.copy_limits.recoloured is None
     assert found(ruler, score, recoloured(first, 9)).copied == 0
-    assert found(ruler, score, moved(first, 1, 0)) == (1, 0, "tile_0", "moved")
+    assert found(ruler, score, moved(first, 1, 0)) == (1, 0, "tile_0", "shifted")
 
 
 def test_only_figures_count():

@@ -18,6 +18,7 @@ from sprite_lora.scoring.layout import layout, leave_one_out
 from sprite_lora.scoring.sameness import difference, sameness
 from sprite_lora.scoring.stray import stray
 from sprite_lora.scoring.usual import Usual
+from sprite_lora.scoring.view import view
 
 
 @pytest.fixture
@@ -69,6 +70,27 @@ def test_noise_is_on_the_grid_by_chance_only():
     assert on_borders(seen, grid) == pytest.approx(0, abs=0.02)
     assert grid_fit.coherence(seen, grid) == pytest.approx(0, abs=0.02)
     assert grid_fit.residual(seen, grid) > 1
+
+
+def test_a_picture_is_judged_on_its_own_cells(sprites):
+    """9 pixels a cell where 8 are expected: as crisp as on the expected grid, and another grid."""
+    seen = view(enlarge(next(iter(sprites.values())), 9)[:192, :192], "", 24, 0.03)
+    grid = seen.found.grid
+    assert grid.shape == (21, 21)
+    assert grid_fit.residual(seen.walk, grid) == pytest.approx(0, abs=1e-6)
+    assert seen.found.sure == pytest.approx(1)
+    assert grid_fit.coherence(seen.walk, grid) > 0.99
+    assert seen.cells.shape == (24, 24, 3), "as many as training sprites have"
+    measured = grid_fit.differences(seen)
+    assert measured == pytest.approx({"cell_found": 9, "cell_expected": 8, "shift": 0}, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("found", "shift", "expected"), [(8, 0, 1), (8.4, 0, 0.512), (9, 0, 0), (7, 0, 0), (8, 0.25, 0.875), (8, 0.5, 0.75)]
+)
+def test_another_grid_costs_all_and_a_shift_little(found, shift, expected):
+    measured = {"cell_found": found, "cell_expected": 8, "shift": shift}
+    assert grid_fit.GRID.quality(measured, None, None) == pytest.approx(expected, abs=0.001)
 
 
 def test_detail_and_stray_are_counted():
