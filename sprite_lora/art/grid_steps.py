@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sprite_lora.art.colour import oklab_quick
+from sprite_lora.art.colour import _LINEAR, _LINEAR_TO_LMS, _LMS_TO_LAB
 from sprite_lora.art.grid import Cuts, Grid
 from sprite_lora.art.sprite import Pixels
 
@@ -56,10 +56,15 @@ def walk(pixels: Pixels, rows: int, columns: int) -> Walk:
     """Walk HxWx3 sRGB bytes in which about rows x columns cells are expected."""
     height, width = pixels.shape[:2]
     walked, standing = _every_few(height, rows), _every_few(width, columns)
-    lab = oklab_quick(pixels[walked])
-    return Walk(
-        down=_steps(oklab_quick(pixels[:, standing].swapaxes(0, 1))), across=_steps(lab), lab=lab, walked=walked
-    )
+    lab = _oklab(pixels[walked])
+    return Walk(down=_steps(_oklab(pixels[:, standing].swapaxes(0, 1))), across=_steps(lab), lab=lab, walked=walked)
+
+
+def _oklab(rgb: Pixels) -> NDArray[np.float32]:
+    """`colour.oklab` to about six digits, for sums over many pixels, in half the time."""
+    lms = _LINEAR.astype(np.float32).take(rgb) @ _LINEAR_TO_LMS.T.astype(np.float32)
+    np.cbrt(lms, out=lms)
+    return np.asarray(lms @ _LMS_TO_LAB.T.astype(np.float32))
 
 
 def _every_few(side: int, cells: int) -> NDArray[np.intp]:
