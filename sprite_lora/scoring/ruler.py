@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sprite_lora.scoring.background import rim
 from sprite_lora.scoring.collapse import spread
 from sprite_lora.scoring.copies import distances, figure_mask
 from sprite_lora.scoring.metrics import METRICS
+from sprite_lora.scoring.rim import rim
 from sprite_lora.scoring.scales import Scales
 from sprite_lora.scoring.sprites import sprites
 from sprite_lora.scoring.view import View

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sprite_lora.scoring.things.answer import Answer
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -22,5 +24,7 @@ class Verdict:
     nearest: float
     """Distance to the nearest training sprite: share of its figure's cells that differ."""
     nearest_stem: str
+    named: tuple[Answer, ...]
+    """What the prompt names, and whether the picture shows it."""
     cells_lab: NDArray[np.float64]
     """(art_pixels, art_pixels, 3) OKLab, to compare pictures with one another."""
