@@ -61,7 +61,7 @@ def main() -> None:
     score = load(Score)
     ruler, sprites = learn(folder, score)
     marks = np.array([sprite.score for sprite in sprites])
-    print(f"training sprites: mean {marks.mean():.2f}, worst {marks.min():.2f}, copy limit {ruler.copy_limit:.3f}")
+    print(f"training sprites: mean {marks.mean():.2f}, worst {marks.min():.2f}, {ruler.copy_limits}")
     runs: dict[str, list[Verdict]] = defaultdict(list)
     epochs: dict[tuple[str, int], list[Verdict]] = defaultdict(list)
     print("\nscore  copies nearest  cost (points of 10 that each metric alone would take)")

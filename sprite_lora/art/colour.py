@@ -178,6 +178,13 @@ def oklab(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.asarray(np.cbrt(lms) @ _LMS_TO_LAB.T)
 
 
+def oklab_quick(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """`oklab` to about six digits, for sums over many pixels, in half the time."""
+    lms = _LINEAR.astype(np.float32).take(rgb) @ _LINEAR_TO_LMS.T.astype(np.float32)
+    np.cbrt(lms, out=lms)
+    return np.asarray(lms @ _LMS_TO_LAB.T.astype(np.float32))
+
+
 def distance(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Euclidean distance in OKLab of sRGB bytes (..., 3) and (..., 3), broadcast: 0 same, 1 black to white."""
     return np.asarray(np.linalg.norm(oklab(a) - oklab(b), axis=-1))

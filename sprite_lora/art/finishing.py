@@ -1,11 +1,54 @@
 """A drawn picture as a true sprite: one colour per cell, as few colours as it has."""
 
+from typing import NamedTuple
+
 import numpy as np
 from PIL import Image
 
-from sprite_lora.art.grid import cell_colours
+from sprite_lora.art.grid import cells_of, fitted
+from sprite_lora.art.grid_find import FoundGrid, find_grid
 from sprite_lora.art.palette import Palette, palette_of
 from sprite_lora.art.sprite import Pixels
+
+
+class Realigned(NamedTuple):
+    """A drawn picture's cells on its own grid, brought to the size of a sprite."""
+
+    cells: Pixels
+    """(art_pixels, art_pixels, 3) sRGB."""
+    found: FoundGrid
+
+    @property
+    def record(self) -> dict[str, object]:
+        """What the sprite's record says of the grid; empty where it is as expected, or none is sure."""
+        if self.found.kind in ("expected", "unsure"):
+            return {}
+        rows, columns = self.found.grid.shape
+        down, across = (round(value, 1) for value in self.found.period)
+        from_top, from_left = (round(value, 1) + 0.0 for value in self.found.phase)
+        return {"grid": {"cell": [down, across], "start": [from_top, from_left], "cells": [rows, columns]}}
+
+    @property
+    def words(self) -> str:
+        """The same as half a sentence; empty likewise."""
+        if self.found.kind == "shifted":
+            down, across = self.found.phase
+            return f"its cells begin {down:.1f} px down and {across:.1f} px across; moved onto the grid"
+        if self.found.kind == "other":
+            rows, columns = self.found.grid.shape
+            size, wanted = f"{self.found.period[1]:.3g} px", f"{len(self.cells)}x{len(self.cells)}"
+            return f"drawn with {columns}x{rows} cells of about {size}; cut or filled up at its edges to {wanted}"
+        return ""
+
+
+def realigned(pixels: Pixels, art_pixels: int) -> Realigned:
+    """(height, width, 3) sRGB bytes to art_pixels x art_pixels cells, each in its median colour.
+
+    On the picture's own grid (see `art.grid_find`). A shifted drawing gives the cells of the one that is not shifted.
+    One with more cells than wanted loses those at its edges, one with fewer repeats them, equally on both sides.
+    """
+    found = find_grid(pixels, (art_pixels, art_pixels))
+    return Realigned(fitted(cells_of(pixels, found.grid), art_pixels, art_pixels), found)
 
 
 def sprite_of(pixels: Pixels, art_pixels: int, merge: float) -> Palette:
@@ -13,7 +56,7 @@ def sprite_of(pixels: Pixels, art_pixels: int, merge: float) -> Palette:
 
     Each cell takes its median colour, then near-identical colours take the one that most of their cells are near.
     """
-    return palette_of(cell_colours(pixels, art_pixels), merge)
+    return palette_of(realigned(pixels, art_pixels).cells, merge)
 
 
 def drawn_colours(pixels: Pixels) -> int:

@@ -41,7 +41,7 @@ def palette_of(cells: NDArray[np.uint8], tolerance: float) -> Palette:
     colours, index, counts = np.unique(cells.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
     group = _groups(oklab(colours), counts, tolerance)[index.reshape(-1)]
     size = np.bincount(group)
-    shown = np.array([_median(cells.reshape(-1, 3)[group == number]) for number in range(size.size)], dtype=np.uint8)
+    shown = _medians(cells.reshape(-1, 3), group, size)
     order = np.argsort(-size, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(order.size)
@@ -49,17 +49,32 @@ def palette_of(cells: NDArray[np.uint8], tolerance: float) -> Palette:
 
 
 def _groups(lab: NDArray[np.float64], counts: NDArray[np.intp], tolerance: float) -> NDArray[np.intp]:
-    near = np.linalg.norm(lab[:, None] - lab[None], axis=2) <= tolerance
+    # No matrix of all pairs is held: a noisy picture of 128 x 128 cells has 16,384 colours.
     group = np.full(len(lab), -1, dtype=np.intp)
+    weight = counts.astype(np.float64)
+    mass = np.concatenate([_near(lab, rows, tolerance) @ weight for rows in _blocks(np.arange(len(lab)))])
     number = 0
-    while (group < 0).any():
-        free = group < 0
-        mass = np.where(free, near @ (counts * free), -1)
-        group[near[int(mass.argmax())] & free] = number
+    while (mass > 0).any():
+        taken = _near(lab, np.array([mass.argmax()]), tolerance)[0] * mass > 0
+        group[taken] = number
+        for rows in _blocks(np.flatnonzero(taken)):
+            mass -= weight[rows] @ _near(lab, rows, tolerance)
+        mass[taken] = 0
         number += 1
     return group
 
 
-def _median(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _blocks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    return np.array_split(rows, -(-len(rows) // 256))
+
+
+def _near(lab: NDArray[np.float64], rows: NDArray[np.intp], tolerance: float) -> NDArray[np.float64]:
+    """1 for each of all colours that is within `tolerance` of one of `rows`, else 0: (rows, colours)."""
+    squares = [(lab[rows, axis][:, None] - lab[:, axis]) ** 2 for axis in range(3)]
+    return np.asarray(np.sqrt(squares[0] + squares[1] + squares[2]) <= tolerance, dtype=np.float64)
+
+
+def _medians(colours: NDArray[np.uint8], group: NDArray[np.intp], size: NDArray[np.intp]) -> NDArray[np.uint8]:
     # The lower median: always a value that was drawn, never a mean of two.
-    return np.asarray(np.sort(colours, axis=0)[(len(colours) - 1) // 2])
+    middle = np.cumsum(size) - size + (size - 1) // 2
+    return np.stack([channel[np.lexsort((channel, group))[middle]] for channel in colours.T], axis=1)

@@ -31,23 +31,23 @@ def composite(image: Image.Image, background: tuple[int, int, int]) -> Pixels:
     return result
 
 
-def to_cells(image: Pixels, art_pixels: int) -> Pixels:
-    """HxWx3 bytes to art_pixels x art_pixels x 3: the median of each cell, channel by channel (the lower of two).
+def to_cells(image: Pixels, rows: int, columns: int | None = None) -> Pixels:
+    """HxWx3 bytes to rows x columns x 3: the median of each cell, channel by channel (the lower of two).
 
     Where more than half of a cell is one colour, the median is that colour, so clean art comes back exactly and
-    single stray pixels vanish; on drawn pictures it is robust to ringing at the cells' borders. H and W must be whole
-    multiples of art_pixels: raises SpriteLoraError otherwise.
+    single stray pixels vanish; on drawn pictures it is robust to ringing at the cells' borders. As many columns as
+    rows where they are left out. H and W must be whole multiples of these: raises SpriteLoraError otherwise.
     """
+    columns = rows if columns is None else columns
     height, width = image.shape[:2]
-    if height % art_pixels or width % art_pixels or not height or not width:
-        raise SpriteLoraError(
-            f"a picture of {width}x{height} pixels has no {art_pixels}x{art_pixels} cells of whole pixels"
-        )
-    rows, columns = height // art_pixels, width // art_pixels
-    cells = image.reshape(art_pixels, rows, art_pixels, columns, 3).transpose(0, 2, 1, 3, 4)
-    flat = cells.reshape(art_pixels, art_pixels, rows * columns, 3)
-    middle = (rows * columns - 1) // 2
-    return np.ascontiguousarray(np.partition(flat, middle, axis=2)[:, :, middle])
+    if height % rows or width % columns or not height or not width:
+        raise SpriteLoraError(f"a picture of {width}x{height} pixels has no {columns}x{rows} cells of whole pixels")
+    down, across = height // rows, width // columns
+    cells = image.reshape(rows, down, columns, across, 3).transpose(0, 2, 4, 1, 3)
+    flat = np.array(cells, order="C").reshape(rows, columns, 3, down * across)
+    middle = (down * across - 1) // 2
+    flat.partition(middle, axis=3)
+    return np.ascontiguousarray(flat[..., middle])
 
 
 def enlarge(cells: Pixels, factor: int) -> Pixels:

@@ -29,7 +29,7 @@ def word_fits(lab: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     distances = word_distances(lab)
     nearest = np.stack([distances[:, rivals(number)].min(axis=1) for number in range(len(WORDS))], axis=1)
-    return np.exp(-((np.maximum(distances - nearest, 0) / SOFTNESS) ** 2))
+    return np.asarray(np.exp(-((np.maximum(distances - nearest, 0) / SOFTNESS) ** 2)))
 
 
 @cache

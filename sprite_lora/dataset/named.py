@@ -27,7 +27,7 @@ class Phrase:
     text: str
     """As written, in lower case."""
     words: tuple[str, ...]
-    """Without the words that say nothing; colours under the names that `art.colour.NAMED` holds. The last is the noun."""
+    """Without words that say nothing; colours under the names that `art.colour.NAMED` holds. The last is the noun."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from math import sqrt
 import numpy as np
 
 from sprite_lora.scoring.collapse import alive, spread
-from sprite_lora.scoring.copies import copied
 from sprite_lora.scoring.metrics import EPOCH_METRICS, PICTURE_METRICS
 from sprite_lora.scoring.ruler import Training
 from sprite_lora.scoring.score_params import Score
@@ -44,14 +43,15 @@ def judge(view: View, training: Training, score: Score) -> Verdict:
             measured |= found
             qualities[metric.name] = metric.quality(found, learned, score)
     measured["spread"] = spread(view.cells_lab)
-    nearest, stem = training.nearest_sprite(view.cells_lab, score.copy_tolerance)
+    near = training.nearest_sprite(view)
     return Verdict(
         score=picture_score(qualities, alive(measured["spread"], training.least_spread), score),
         measured=measured,
         qualities=qualities,
-        copies=copied(nearest, training.copy_limit),
-        nearest=nearest,
-        nearest_stem=stem,
+        copies=near.copied,
+        nearest=near.distance,
+        nearest_stem=near.stem,
+        nearest_how=near.how,
         named=training.learned[THINGS.name].answers(view),
         cells_lab=view.cells_lab,
     )

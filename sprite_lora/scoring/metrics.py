@@ -9,7 +9,7 @@ from typing import Any
 from sprite_lora.scoring.coarse import COARSE
 from sprite_lora.scoring.copies import COPIES
 from sprite_lora.scoring.detail import DETAIL
-from sprite_lora.scoring.grid_fit import COHERENCE, EDGES, RESIDUAL
+from sprite_lora.scoring.grid_fit import COHERENCE, EDGES, GRID, RESIDUAL
 from sprite_lora.scoring.metric import EpochMetric, Metric
 from sprite_lora.scoring.palette import PALETTE
 from sprite_lora.scoring.sameness import SAMENESS
@@ -21,6 +21,7 @@ PICTURE_METRICS: tuple[Metric[Any], ...] = (
     RESIDUAL,
     EDGES,
     COHERENCE,
+    GRID,
     PALETTE,
     DETAIL,
     COARSE,

@@ -22,7 +22,8 @@ def picture_remarks(verdict: Verdict, training: Training, score: Score) -> list[
         return [("collapsed", "flat, black, empty, or drawn without finite numbers")]
     found: list[Remark] = []
     if verdict.copies >= NOTICE:
-        found.append(("copy", f"{1 - verdict.nearest:.0%} of the figure is training sprite {verdict.nearest_stem}"))
+        sprite = f"{verdict.nearest_stem}, {verdict.nearest_how}" if verdict.nearest_how else verdict.nearest_stem
+        found.append(("copy", f"{1 - verdict.nearest:.0%} of the figure is training sprite {sprite}"))
     costs = {name: 10 * score.lost.of(name) * (1 - quality) for name, quality in verdict.qualities.items()}
     metrics = {metric.name: metric for metric in PICTURE_METRICS}
     for name in sorted(costs, key=lambda name: -costs[name]):

@@ -61,7 +61,7 @@ def contours(lab: Array) -> Array:
 def shading(lab: Array) -> Array:
     """(pictures, height, width, 3) OKLab to (..., 1): how much lighter a cell is than its surroundings, -1 to 1."""
     light = lab[..., 0]
-    return np.clip((light - _mean_around(light, SURROUNDINGS)) / np.float32(CLEAR), -1, 1)[..., None]
+    return np.asarray(np.clip((light - _mean_around(light, SURROUNDINGS)) / np.float32(CLEAR), -1, 1)[..., None])
 
 
 class Components(NamedTuple):
@@ -114,7 +114,7 @@ class Structure:
 
 
 def summary(lines: Array, light: Array, alike: Array, part: Array) -> dict[str, Array]:
-    """How strange pictures are, in standard deviations: (pictures, height, width) of contours and shading to (pictures,).
+    """How strange pictures are, in standard deviations: contours and shading (pictures, height, width) to (pictures,).
 
     `structure` and `shading` are means over the places, weighted by `alike`; `part` is the strangest square of 3 cells.
     """
@@ -199,7 +199,7 @@ def _left_over(values: Array, components: Components) -> Array:
     """(pictures, height, width, channels) to (pictures, height, width): root mean square of what is not explained."""
     centred = values.reshape(len(values), -1) - components.mean
     rest = (centred - (centred @ components.basis.T) @ components.basis).reshape(values.shape)
-    return np.sqrt((rest**2).mean(axis=3))
+    return np.asarray(np.sqrt((rest**2).mean(axis=3)))
 
 
 def _mean_around(values: Array, side: int) -> Array:

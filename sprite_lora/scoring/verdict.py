@@ -24,6 +24,8 @@ class Verdict:
     nearest: float
     """Distance to the nearest training sprite: share of its figure's cells that differ."""
     nearest_stem: str
+    nearest_how: str
+    """How it is a copy of that sprite: `mirrored`, `shifted`, `recoloured`, or several; empty where none of these."""
     named: tuple[Answer, ...]
     """What the prompt names, and whether the picture shows it."""
     cells_lab: NDArray[np.float64]

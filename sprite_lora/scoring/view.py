@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sprite_lora.art.colour import oklab
-from sprite_lora.art.grid import cell_colours
+from sprite_lora.art.grid import cells_of, even_grid, resampled
+from sprite_lora.art.grid_find import FoundGrid, found_on
+from sprite_lora.art.grid_steps import Walk, walk
 from sprite_lora.art.palette import Palette, palette_of
 from sprite_lora.art.sprite import Pixels
 from sprite_lora.scoring.contours import contours
@@ -14,13 +16,20 @@ from sprite_lora.scoring.contours import contours
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A drawn picture: every pixel, its art pixels ("cells"), and the prompt that asked for it."""
+    """A drawn picture: its pixels, its art pixels ("cells"), and the prompt that asked for it."""
 
-    lab: NDArray[np.float64]
-    """(height, width, 3) OKLab of every pixel."""
+    walk: Walk
+    """How colours change from pixel to pixel."""
+
+    found: FoundGrid
+    """The grid that it is drawn on."""
 
     cells: Pixels
-    """(art_pixels, art_pixels, 3) sRGB, the median colour of each cell."""
+    """(art_pixels, art_pixels, 3) sRGB, the median colour of each cell.
+
+    Of a picture with another number of cells: for each place on the expected grid, the own cell that lies there. So
+    places compare with those of training sprites, and no colours are mixed.
+    """
 
     cells_lab: NDArray[np.float64]
     """(art_pixels, art_pixels, 3) OKLab of the cells."""
@@ -40,10 +49,14 @@ class View:
 
 
 def view(pixels: Pixels, prompt: str, art_pixels: int, tolerance: float) -> View:
-    """Look at (height, width, 3) sRGB bytes as a grid of art_pixels x art_pixels cells; any height and width.
+    """Look at (height, width, 3) sRGB bytes, of any height and width, as cells; art_pixels x art_pixels are expected.
 
     `tolerance` is the OKLab distance below which two colours count as one.
     """
-    cells = cell_colours(pixels, art_pixels)
+    seen = walk(pixels, art_pixels, art_pixels)
+    found = found_on(seen, (art_pixels, art_pixels))
+    cells = cells_of(pixels, found.grid)
+    if found.kind == "other":
+        cells = resampled(cells, found.grid, even_grid(pixels.shape[0], pixels.shape[1], art_pixels, art_pixels))
     lab = oklab(cells)
-    return View(oklab(pixels), cells, lab, palette_of(cells, tolerance), contours(lab, tolerance), prompt)
+    return View(seen, found, cells, lab, palette_of(cells, tolerance), contours(lab, tolerance), prompt)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from sprite_lora.art.colour import parse_hex, to_hex
 from sprite_lora.art.finish_params import Finish
-from sprite_lora.art.finishing import drawn_colours, indexed, sprite_of
+from sprite_lora.art.finishing import drawn_colours, indexed, realigned
 from sprite_lora.art.image_file import read_image, read_texts
+from sprite_lora.art.palette import palette_of
 from sprite_lora.art.sprite import composite
 from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.params import Paths, load
@@ -39,12 +40,15 @@ def write_sprite(path: Path, finished: Path, manifest: Manifest, finish: Finish)
     """Write one picture's sprite and enlargements, each with the picture's record; return its colours."""
     require_own_pixels(path)
     pixels = composite(read_image(path), parse_hex(manifest.background))
-    sprite = sprite_of(pixels, manifest.art_pixels, finish.merge)
+    cut = realigned(pixels, manifest.art_pixels)
+    if cut.words:
+        print(f"{path.stem}: {cut.words}")
+    sprite = palette_of(cut.cells, finish.merge)
     record, web_ui = read_record(path) or {}, read_texts(path).get(PARAMETERS, "")
     for factor in dict.fromkeys([1, *finish.enlarge]):
         name = path.stem if factor == 1 else f"{path.stem}@{factor}x"
-        stamp = record | {"finish": {"art_pixels": manifest.art_pixels, "enlarge": factor, "merge": finish.merge}}
-        write_picture(finished / f"{name}.png", indexed(sprite, factor), stamp, web_ui)
+        done = {"art_pixels": manifest.art_pixels, "enlarge": factor, "merge": finish.merge, **cut.record}
+        write_picture(finished / f"{name}.png", indexed(sprite, factor), record | {"finish": done}, web_ui)
     palette = {to_hex(colour): int(count) for colour, count in zip(sprite.colours, sprite.counts, strict=True)}
     return SpriteColours(drawn_colours=drawn_colours(pixels), palette=palette)
 

@@ -26,9 +26,9 @@ Judged = list[tuple[Drawn, Verdict]]
 
 def result(epochs: Mapping[Epoch, Judged], level: float, ruler: Training, score: Score) -> Scores:
     """All that was judged; `level` is the training sprites' own score."""
-    nearest = float(np.median(ruler.nearest))
+    nearest, limit = float(np.median(ruler.nearest)), ruler.copy_limits.plain
     return Scores(
-        training=TrainingLevel(score=_short(level), copy_limit=_short(ruler.copy_limit), nearest=_short(nearest)),
+        training=TrainingLevel(score=_short(level), copy_limit=_short(limit), nearest=_short(nearest)),
         metrics=tuple(
             MetricWords(name=metric.name, label=metric.label, cost=metric.cost, weight=score.lost.of(metric.name))
             for metric in METRICS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sprite_lora.art.grid import cell_colours
+from sprite_lora.art.grid import Grid, cell_colours, cells_of, even_grid, fitted, resampled
 from sprite_lora.art.sprite import enlarge, to_cells
 
 
@@ -29,3 +29,35 @@ def test_cells_of_broken_size(cells, side):
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 30), (200, 100)])
 def test_any_shape_gives_cells(height, width):
     assert cell_colours(np.zeros((height, width, 3), dtype=np.uint8), 24).shape == (24, 24, 3)
+
+
+def test_cells_of_uneven_size():
+    cells = np.random.default_rng(0).integers(0, 256, (3, 2, 3)).astype(np.uint8)
+    drawn = cells.repeat([5, 7, 6], axis=0).repeat([4, 9], axis=1)
+    grid = Grid(np.array([0.0, 5, 12, 18]), np.array([0.0, 4, 13]))
+    assert grid.shape == (3, 2)
+    assert np.array_equal(cells_of(drawn, grid), cells)
+
+
+def test_of_cells_that_reach_beyond_the_picture_the_part_inside_counts(cells):
+    drawn = enlarge(cells, 8)[3:, 5:]
+    grid = Grid(np.arange(25) * 8.0 - 3, np.arange(25) * 8.0 - 5)
+    assert np.array_equal(cells_of(drawn, grid), cells)
+
+
+def test_another_number_of_cells_is_laid_on_the_wanted_ones(cells):
+    """21 cells of 24 pixels where 24 of 21 are wanted: each wanted cell takes the one at its centre."""
+    own, wanted = even_grid(504, 504, 21, 21), even_grid(504, 504, 24, 24)
+    laid = resampled(cells[:21, :21], own, wanted)
+    centre = ((np.arange(24) + 0.5) * 21 / 24).astype(int)
+    assert np.array_equal(laid, cells[centre][:, centre])
+    outside = Grid(own.rows[1:-1], own.columns)
+    assert np.array_equal(resampled(cells[1:20, :21], outside, wanted)[0], cells[1][centre]), "the nearest one"
+
+
+def test_fitted_cuts_off_or_repeats_the_edges(cells):
+    assert np.array_equal(fitted(cells, 20, 21), cells[2:22, 1:22])
+    more = fitted(cells, 27, 24)
+    assert np.array_equal(more[1:25], cells)
+    assert np.array_equal(more[0], cells[0])
+    assert np.array_equal(more[26], cells[23])

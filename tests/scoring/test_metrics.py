@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from sprite_lora.art.colour import oklab
+from sprite_lora.art.grid import even_grid
+from sprite_lora.art.grid_steps import on_borders, walk
 from sprite_lora.art.palette import palette_of
 from sprite_lora.art.sprite import enlarge
 from sprite_lora.scoring import grid_fit
@@ -11,12 +13,12 @@ from sprite_lora.scoring.background import background, rim
 from sprite_lora.scoring.coarse import coarse
 from sprite_lora.scoring.collapse import alive, spread
 from sprite_lora.scoring.contours import contours
-from sprite_lora.scoring.copies import copied, distances, figure_mask
 from sprite_lora.scoring.detail import detail
 from sprite_lora.scoring.layout import layout, leave_one_out
 from sprite_lora.scoring.sameness import difference, sameness
 from sprite_lora.scoring.stray import stray
 from sprite_lora.scoring.usual import Usual
+from sprite_lora.scoring.view import view
 
 
 @pytest.fixture
@@ -43,29 +45,52 @@ def reference_residual(lab, side, n):
 @pytest.mark.parametrize("size", [3, 8, 10])
 def test_residual_is_what_is_left_inside_cells(cells, size):
     drawn = enlarge(cells, size) // 2 + np.random.default_rng(0).integers(0, 60, (24 * size, 24 * size, 3))
-    lab = oklab(drawn.astype(np.uint8))
-    assert grid_fit.residual(lab, 24) == pytest.approx(reference_residual(lab, 24 * size, 24), rel=1e-9)
+    drawn = drawn.astype(np.uint8)
+    found = grid_fit.residual(walk(drawn, 24, 24), even_grid(*drawn.shape[:2], 24, 24))
+    assert found == pytest.approx(reference_residual(oklab(drawn), 24 * size, 24), rel=1e-5)
 
 
 @pytest.mark.parametrize("size", [2, 8, 24])
 def test_exact_enlargements_lie_on_the_grid(cells, size):
-    lab = oklab(enlarge(cells, size))
-    assert grid_fit.residual(lab, 24) == pytest.approx(0, abs=1e-12)
-    assert grid_fit.edges(lab, 24) == pytest.approx(1)
-    assert grid_fit.coherence(lab, 24) == pytest.approx(1)
+    seen, grid = walk(enlarge(cells, size), 24, 24), even_grid(24 * size, 24 * size, 24, 24)
+    assert grid_fit.residual(seen, grid) == pytest.approx(0, abs=1e-6)
+    assert on_borders(seen, grid) == pytest.approx(1)
+    assert grid_fit.coherence(seen, grid) == pytest.approx(1)
 
 
 def test_half_a_cell_off_is_out_of_phase(cells):
-    lab = oklab(np.roll(enlarge(cells, 8), (4, 4), axis=(0, 1)))
-    assert grid_fit.coherence(lab, 24) == pytest.approx(-1)
-    assert grid_fit.edges(lab, 24) < 0
+    seen, grid = walk(np.roll(enlarge(cells, 8), (4, 4), axis=(0, 1)), 24, 24), even_grid(192, 192, 24, 24)
+    assert grid_fit.coherence(seen, grid) == pytest.approx(-1)
+    assert on_borders(seen, grid) < 0
 
 
 def test_noise_is_on_the_grid_by_chance_only():
-    lab = oklab(np.random.default_rng(0).integers(0, 256, (192, 192, 3)).astype(np.uint8))
-    assert grid_fit.edges(lab, 24) == pytest.approx(0, abs=0.02)
-    assert grid_fit.coherence(lab, 24) == pytest.approx(0, abs=0.02)
-    assert grid_fit.residual(lab, 24) > 1
+    pixels = np.random.default_rng(0).integers(0, 256, (192, 192, 3)).astype(np.uint8)
+    seen, grid = walk(pixels, 24, 24), even_grid(192, 192, 24, 24)
+    assert on_borders(seen, grid) == pytest.approx(0, abs=0.02)
+    assert grid_fit.coherence(seen, grid) == pytest.approx(0, abs=0.02)
+    assert grid_fit.residual(seen, grid) > 1
+
+
+def test_a_picture_is_judged_on_its_own_cells(sprites):
+    """9 pixels a cell where 8 are expected: as crisp as on the expected grid, and another grid."""
+    seen = view(enlarge(next(iter(sprites.values())), 9)[:192, :192], "", 24, 0.03)
+    grid = seen.found.grid
+    assert grid.shape == (21, 21)
+    assert grid_fit.residual(seen.walk, grid) == pytest.approx(0, abs=1e-6)
+    assert seen.found.sure == pytest.approx(1)
+    assert grid_fit.coherence(seen.walk, grid) > 0.99
+    assert seen.cells.shape == (24, 24, 3), "as many as training sprites have"
+    measured = grid_fit.differences(seen)
+    assert measured == pytest.approx({"cell_found": 9, "cell_expected": 8, "shift": 0}, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("found", "shift", "expected"), [(8, 0, 1), (8.4, 0, 0.512), (9, 0, 0), (7, 0, 0), (8, 0.25, 0.875), (8, 0.5, 0.75)]
+)
+def test_another_grid_costs_all_and_a_shift_little(found, shift, expected):
+    measured = {"cell_found": found, "cell_expected": 8, "shift": shift}
+    assert grid_fit.GRID.quality(measured, None, None) == pytest.approx(expected, abs=0.001)
 
 
 def test_detail_and_stray_are_counted():
@@ -154,25 +179,6 @@ def test_rim_leaves_the_figure_out():
     assert len(found) == len(set(found.tolist())) == 44
     assert not set(found.tolist()) & set(cells[12:].reshape(-1).tolist())
     assert not set(found.tolist()) & set(cells[2:, 1:-1].reshape(-1).tolist())
-
-
-def test_copies_see_the_figure_through_another_background():
-    sprite = np.zeros((24, 24, 3), dtype=np.uint8)
-    sprite[8:, 6:18] = (200, 150, 100)
-    palette = palette_of(sprite, 0.03)
-    figure = figure_mask(palette.cells, rim(palette.cells))
-    assert figure.sum() == 16 * 12
-    recoloured = np.where(figure[..., None], sprite, np.uint8(255))
-    lab, masks = oklab(sprite)[None], figure[None]
-    assert distances(oklab(recoloured), lab, masks, 0.05) == pytest.approx([0])
-    half = recoloured.copy()
-    half[8:, 6:12] = (0, 0, 255)
-    assert distances(oklab(half), lab, masks, 0.05) == pytest.approx([0.5])
-
-
-@pytest.mark.parametrize(("distance", "expected"), [(0, 1), (0.1, 0.5), (0.2, 0), (0.9, 0)])
-def test_copied_falls_with_distance(distance, expected):
-    assert copied(distance, 0.2) == pytest.approx(expected)
 
 
 def test_collapse_guards():

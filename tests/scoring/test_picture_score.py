@@ -86,8 +86,8 @@ def test_training_sprites_score_about_ten(sprites, ruler, score):
     [
         (blur, [0.3, 0.6, 1, 2, 4], 2.5),
         (jpeg, [95, 60, 20, 5], 9.5),
-        (shift, [1, 2, 3], 2.5),
-        (zoom, [1.02, 1.13], 3),
+        (shift, [1, 2, 3, 4], 9),
+        (zoom, [1.02, 1.05, 1.13], 5),
         (noise, [2, 5, 10, 25, 60], 3),
         (speckle, [0.02, 0.1, 0.3, 1], 2),
     ],
@@ -96,6 +96,15 @@ def test_damage_lowers_the_score_step_by_step(marks, damage, steps, most_at_the_
     scores = [marks(large), *(marks(lambda cells, step=step: damage(cells, step)) for step in steps)]
     assert all(worse < better for better, worse in itertools.pairwise(scores)), scores
     assert scores[-1] < most_at_the_end
+
+
+def test_small_shift_costs_little(marks):
+    assert marks(lambda cells: shift(cells, 1)) > marks(large) - 0.8
+
+
+def test_cells_of_another_size_cost_half(marks):
+    """A sprite at 9 pixels per cell where 8 are expected: half of it is gone, what is left is judged by its cells."""
+    assert 3 < marks(lambda cells: zoom(cells, 9 / 8)) < 5
 
 
 def test_smooth_portrait_scores_low(marks):

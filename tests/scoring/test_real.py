@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 from places import SHARED
 
+from sprite_lora.art.palette import palette_of
 from sprite_lora.scoring.judge import judge
+from sprite_lora.scoring.remarks import picture_remarks
 from sprite_lora.scoring.ruler import training
 from sprite_lora.scoring.view import view
 
@@ -15,13 +17,19 @@ REAL = SHARED / "real"
 
 
 @pytest.fixture(scope="module")
-def marks(score):
-    """File to score: all that are off the grid or broken, and every sixth of the two LoRAs' pictures."""
+def real(score):
+    """The ruler of the real sprites, and their cells by stem."""
     if not REAL.is_dir():
         pytest.skip("the real sprites and pictures are not here")
     files = sorted((REAL / "images").glob("*.png"))
-    cells = [np.asarray(Image.open(file).convert("RGB"))[12::24, 12::24] for file in files]
-    ruler = training([file.stem for file in files], [view(one, "", 24, score.tolerance) for one in cells], score)
+    cells = {file.stem: np.asarray(Image.open(file).convert("RGB"))[12::24, 12::24] for file in files}
+    return training(list(cells), [view(one, "", 24, score.tolerance) for one in cells.values()], score), cells
+
+
+@pytest.fixture(scope="module")
+def marks(score, real):
+    """File to score: all that are off the grid or broken, and every sixth of the two LoRAs' pictures."""
+    ruler, _ = real
     with (REAL / "outputs.csv").open() as table:
         rows = list(csv.DictReader(table))
     picked = [row for row in rows if row["run"] not in ("perfect", "fixed") or row["file"] in SEEN]
@@ -55,6 +63,30 @@ def test_off_the_grid_scores_low(marks):
     off = {file: mark for file, mark in marks.items() if file.startswith(("flux", "sdxl"))}
     assert len(off) == 7
     assert max(off.values()) < 3, off
+
+
+def test_crisp_art_on_another_grid_stands_between(score, real):
+    """Cells of 24 px where 21.3 are expected: above all that has no grid, below what is drawn as asked; and says so."""
+    ruler, _ = real
+    for path in sorted((REAL / "rated").glob("cells24px_*.png")):
+        seen = view(np.asarray(Image.open(path).convert("RGB")), "", 24, score.tolerance)
+        verdict = judge(seen, ruler, score)
+        assert 3 < verdict.score < 5, path.name
+        assert verdict.measured["cell_found"] == pytest.approx(24, abs=0.6)
+        (sentence,) = [sentence for word, sentence in picture_remarks(verdict, ruler, score) if word == "other grid"]
+        assert "package.resolution expects 21.3" in sentence
+
+
+@pytest.mark.parametrize("change", [lambda c: c, lambda c: np.roll(c[:, ::-1], (2, -1), axis=(0, 1))])
+def test_copies_of_real_sprites_are_found(score, real, change):
+    """As they are, and mirrored and moved; each with all its colours changed too."""
+    ruler, cells = real
+    for stem, sprite in list(cells.items())[::10]:
+        drawn = np.ascontiguousarray(change(sprite))
+        assert ruler.nearest_sprite(view(drawn, "", 24, score.tolerance)).copied == 1, stem
+        palette = palette_of(drawn, score.tolerance)
+        other = np.random.default_rng(0).integers(0, 256, palette.colours.shape).astype(np.uint8)[palette.cells]
+        assert ruler.nearest_sprite(view(other, "", 24, score.tolerance)).copied > 0.5, stem
 
 
 def test_black_scores_nothing(marks):

@@ -1,1 +1,1 @@
-"""Are the things that a prompt names drawn as named? Where they lie and what they look like is learned from captions."""
+"""Are the things that a prompt names drawn as named? What they look like, and where, is learned from captions."""

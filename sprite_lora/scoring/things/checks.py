@@ -66,9 +66,8 @@ def worth(yes: NDArray[np.floating], no: NDArray[np.floating]) -> Worth | None:
 
 def where(lift: Array) -> Array:
     """(places,) lift of the evidence at each place to weights whose sum is 1; all 0 where no place has any."""
-    weights = np.maximum(lift - np.float32(CHANCE), 0) ** 2
-    total = weights.sum()
-    return weights / total if total > 0 else weights
+    weights = np.maximum(lift - CHANCE, 0, dtype=np.float32) ** 2
+    return np.asarray(weights / max(float(weights.sum()), 1e-9))
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class ColourCheck:
 
     def of(self, fits: Fits) -> Array:
         """(words,) evidence for each colour word of one picture."""
-        return fits.over(self.where)[0]
+        return np.asarray(fits.over(self.where)[0])
 
 
 def learn_colour(asked: Array, fits: Fits) -> ColourCheck | None:
@@ -89,7 +88,7 @@ def learn_colour(asked: Array, fits: Fits) -> ColourCheck | None:
 
     A place counts by how much better the own word fits there than the words of the others do.
     """
-    some = asked.any(axis=1)
+    some: Flags = np.asarray(asked.any(axis=1))
     if some.sum() < 2 * LEAST:
         return None
     own = np.where(some[:, None], asked / np.maximum(asked.sum(axis=1, keepdims=True), 1), 0)
@@ -154,7 +153,7 @@ class _Sums(NamedTuple):
     def mean(self, itself: Flags) -> Array:
         """Without the likeness of a sprite to itself, where it belongs to this side."""
         own = itself[:, None].astype(np.float32)
-        return (self.total - own) / np.maximum(self.number - own, 1)
+        return np.asarray((self.total - own) / np.maximum(self.number - own, 1))
 
 
 def learn_examples(having: Flags, lacking: Flags, alike: Array) -> ExampleCheck | None:
@@ -170,12 +169,10 @@ def learn_examples(having: Flags, lacking: Flags, alike: Array) -> ExampleCheck 
             _Sums(((side & kept).astype(np.float32) @ rows).reshape(alike.shape[1:]), int((side & kept).sum()))
             for side in (having, lacking)
         ]
-        mine, other = (
-            sum_.mean(side & kept) + DOUBT for sum_, side in zip(sides, (having, lacking), strict=True)
-        )
+        mine, other = (sum_.mean(side & kept) + DOUBT for sum_, side in zip(sides, (having, lacking), strict=True))
         share = mine / (mine + other)
         weights = where(share[having & kept].mean(axis=0) - share[lacking & kept].mean(axis=0))
-        return weights, share @ weights
+        return weights, np.asarray(share @ weights)
 
     evidence = np.zeros(len(having))
     for number in range(FOLDS):

@@ -10,7 +10,7 @@ from sprite_lora.scoring.view import View
 ONE = 0.22
 """Quality that one thing costs which is surely drawn otherwise or missing."""
 
-SURELY, PERHAPS = 0.2, 0.5
+SURELY, PERHAPS = 0.15, 0.4
 """Chance that it is as asked up to which a thing costs that much, and from which it costs nothing."""
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from places import ROOT
 
 from sprite_lora.art.colour import distance
-from sprite_lora.art.finishing import drawn_colours, indexed, sprite_of
+from sprite_lora.art.finishing import drawn_colours, indexed, realigned, sprite_of
 from sprite_lora.art.sprite import enlarge
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.dataset.manifest import Item, Manifest
@@ -64,6 +64,30 @@ def test_cells_of_no_whole_pixels(side):
     cells = cells_of(SPRITES[0])
     picture = np.asarray(Image.fromarray(cells).resize((side, side), Image.Resampling.NEAREST))
     assert np.array_equal(sprite_of(picture, 24, 0).picture(), cells)
+
+
+@pytest.mark.parametrize("shift", [(4, 4), (-3, 7)])
+def test_a_shifted_drawing_yields_the_same_sprite(shift):
+    """Of 512 pixels, as a LoRA of SD 1.5 draws; what the shift brought in at the edges is a cell of its own there."""
+    for path in SPRITES[:4]:
+        cells = cells_of(path)
+        picture = np.asarray(Image.fromarray(cells).resize((512, 512), Image.Resampling.NEAREST))
+        wide = np.pad(picture, ((10, 10), (10, 10), (0, 0)), mode="edge")
+        down, across = shift
+        assert np.array_equal(
+            sprite_of(wide[10 - down : 522 - down, 10 - across : 522 - across], 24, 0).picture(), cells
+        )
+
+
+def test_cells_of_another_size_are_kept_and_filled_up_at_the_edges():
+    """24 pixels a cell in a picture of 512: 21 whole cells, one more above and two below, left and right likewise."""
+    cells = cells_of(SPRITES[0])
+    cut = realigned(enlarge(cells, 24)[:512, :512], 24)
+    assert np.array_equal(cut.cells[1:22, 1:22], cells[:21, :21])
+    assert np.array_equal(cut.cells[0], cut.cells[1])
+    assert np.array_equal(cut.cells[:, 23], cut.cells[:, 21])
+    assert cut.record == {"grid": {"cell": [24.0, 24.0], "start": [0.0, 0.0], "cells": [21, 21]}}
+    assert cut.words == "drawn with 21x21 cells of about 24 px; cut or filled up at its edges to 24x24"
 
 
 def test_more_colours_than_a_palette_holds():
@@ -143,6 +167,21 @@ def test_record_is_carried_over(project):
         web_ui = read_web_ui(path)
         assert web_ui is not None
         assert web_ui.prompt == "a lad"
+
+
+def test_realigning_is_recorded_and_said(project, capsys):
+    target = project / "outputs/samples/epoch-02/lad.png"
+    shifted = np.roll(drawn(cells_of(SPRITES[0])), (2, -3), axis=(0, 1))
+    write_picture(target, Image.fromarray(shifted), {"prompt": "a lad", "epoch": 2}, "")
+    main()
+    assert "lad: its cells begin 2.0 px down and -3.0 px across; moved onto the grid" in capsys.readouterr().out
+    found = read_record(project / "outputs/finished/lad.png")
+    assert found is not None
+    assert found["finish"]["grid"]["start"] == pytest.approx([2, -3], abs=0.1)
+    assert found["finish"]["grid"]["cells"] == [24, 24]
+    other = read_record(project / "outputs/finished/lady.png")
+    assert other is not None
+    assert "grid" not in other["finish"], "as expected"
 
 
 def test_colours_are_reported(project):
