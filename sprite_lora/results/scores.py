@@ -7,6 +7,7 @@ from pydantic import Field
 from sprite_lora.core.params import Paths
 from sprite_lora.core.result import Name, Part, Result, Score, Share
 from sprite_lora.lora.epochs import Epoch
+from sprite_lora.results.ratings import Pixels
 
 
 class Remark(Part):
@@ -62,6 +63,8 @@ class PictureScore(Part):
     checkpoint: str
     """`sshs_model_hash` of the LoRA that drew it; empty for the untouched base."""
     prompt: str
+    pixels: Pixels
+    """Hash of its pixels, by which people's ratings know it."""
 
 
 class EpochScore(Part):

@@ -63,6 +63,7 @@ def _picture(drawn: Drawn, verdict: Verdict, ruler: Training, score: Score) -> P
         remarks=_remarks(picture_remarks(verdict, ruler, score)),
         checkpoint=drawn.checkpoint,
         prompt=drawn.prompt,
+        pixels=drawn.pixels,
     )
 
 

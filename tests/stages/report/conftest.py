@@ -1,5 +1,6 @@
 """A small finished run: 3 epochs and the base, 2 prompts, in the files that the stages before leave."""
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -119,6 +120,7 @@ def epoch(number: int, score: float) -> EpochScore:
                 remarks=REMARKS.get((number, name), ()),
                 checkpoint=f"{number}" * 8 if number else "",
                 prompt=prompt,
+                pixels=hashlib.sha256(f"{number} {name}".encode()).hexdigest(),
             )
             for name, prompt in PROMPTS.items()
         ),
@@ -184,6 +186,7 @@ def selection() -> Selection:
         passed_over=(3,),
         base=2.0,
         gain=6.25,
+        people=None,
         reasons=("Epoch 2 scores best.", "Epoch 3 was passed over."),
         warnings=("More prompts sharpen the choice.",),
         file="outputs/selected/punk.safetensors",
