@@ -4,7 +4,6 @@ A picture is known by the hash of its pixels (`results.picture.pixels_hash`). So
 that draws the same pictures again; to other pictures it never applies.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -103,7 +102,7 @@ class Ratings(Part):
 
     def write(self, root: Path = Path()) -> None:
         """Write the file, whole or not at all: a line per rating, so that a diff shows which changed."""
-        lines = ",\n".join(f"  {json.dumps(rating.model_dump())}" for rating in self.ratings)
+        lines = ",\n".join(f"  {rating.model_dump_json()}" for rating in self.ratings)
         write_text(root / self.place, f'{{"ratings": [\n{lines}\n]}}\n' if lines else '{"ratings": []}\n')
 
     def with_all(self, more: tuple[Rating, ...]) -> "Ratings":

@@ -1,9 +1,12 @@
 """Strengths against closed forms and against a general optimizer; information against sampling."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.scoring.bradley_terry import expected_chance, information, logistic, posterior
 
 
@@ -76,3 +79,9 @@ def test_what_is_known_and_what_is_noise_tell_less():
     )
     assert base > noisy > known > 0
     assert base > clear
+
+
+def test_without_its_library_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
+    with pytest.raises(SpriteLoraError, match=r"pip install 'sprite-lora\[review\]'"):
+        posterior(np.array([[1.0, -1.0]]), [1], np.ones(2))

@@ -15,12 +15,16 @@ import click
 from filelock import FileLock, Timeout
 
 from sprite_lora.core.errors import SpriteLoraError
-from sprite_lora.core.params import Paths
+from sprite_lora.core.params import FILE, Paths, load
 from sprite_lora.lora.epochs import epoch_folder
+from sprite_lora.results.people import rank
 from sprite_lora.results.ratings import RATER, Ratings
 from sprite_lora.results.scores import Scores
+from sprite_lora.scoring.score_params import Score
+from tools.review.fit import fit_weights
 from tools.review.merge import merge
 from tools.review.session import Session
+from tools.review.weights import words, write_weights
 
 LOCK = Paths.state / "review.lock"
 
@@ -46,12 +50,36 @@ class RaterName(click.ParamType[str]):
     "--import", "imported", metavar="FILE", type=click.Path(path_type=Path),
     help="Take in the answers that somebody downloaded from a report page; --by gives them another name.",
 )  # fmt: skip
-def command(by: str | None, no_open: bool, imported: Path | None) -> None:
+@click.option("--fit", is_flag=True, help="Fit score.lost to the answers, and say how well that predicts others.")
+@click.option("--write", is_flag=True, help="With --fit: put the weights into params.yaml, if they predict better.")
+def command(by: str | None, no_open: bool, imported: Path | None, fit: bool, write: bool) -> None:
+    if write and not fit:
+        raise click.UsageError("--write goes with --fit")
+    if imported is not None and fit:
+        raise click.UsageError("--import and --fit are two steps")
     if imported is not None:
         with alone():
             print(merge(imported, by))
+    elif fit:
+        fit_and_say(write)
+    else:
+        serve(by or "me", no_open)
+
+
+def fit_and_say(write: bool) -> None:
+    """Print the fitted weights; with `write`, put them into params.yaml where they predict better."""
+    scores, score = Scores.read(), load(Score)
+    stale = [metric.name for metric in scores.metrics if metric.weight != score.lost.of(metric.name)]
+    if stale:
+        raise SpriteLoraError(f"{Scores.place} was made with other weights of {', '.join(stale)}", "dvc repro score")
+    found = fit_weights(rank(Ratings.read(), scores.trained), score)
+    print(words(found))
+    if not write:
         return
-    serve(by or "me", no_open)
+    if not found.better:
+        raise SpriteLoraError("nothing is written: the weights predict no better than today's", "rate more pairs")
+    write_weights(found.fitted)
+    print(f"{FILE}: score.lost has these weights now; dvc repro scores anew")
 
 
 @contextmanager
