@@ -19,10 +19,15 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @contextlib.contextmanager
-def started(project: Path, *more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def started(project: Path, *more: str, opens: bool = False) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The page's address and the process."""
     process = subprocess.Popen(
-        [*COMMAND, *more], cwd=project, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*(COMMAND[:-1] if opens else COMMAND), *more],
+        cwd=project,
+        env=ENVIRONMENT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout is not None
     try:

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from sprite_lora.core.result import Count, Part, Score, Share
 from sprite_lora.lora.epochs import Epoch
@@ -60,7 +62,7 @@ class Agreement(Part):
     low: Share
     high: Share
     """Ends of the 90 % interval (Wilson), as if the answers were independent."""
-    correlation: float | None
+    correlation: Annotated[float, Field(ge=-1, le=1)] | None
     """Spearman's rank correlation of score and points over the rated epochs; None for fewer than three."""
 
 

@@ -33,7 +33,9 @@ function rating(place, source, isActive = () => true) {
       await Promise.all([told.pair?.left, told.pair?.right].filter(Boolean).map(({ src }) => {
         const loaded = new Image();
         loaded.src = src;
-        return loaded.decode();
+        return loaded.decode().catch(() => {
+          throw new Error("A picture cannot be shown. Were the pictures drawn anew? Run dvc repro, then start again.");
+        });
       }));
       pair = told.pair;
       if (pair) [images[0].src, images[1].src] = [pair.left.src, pair.right.src];

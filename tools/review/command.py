@@ -10,6 +10,7 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import click
 from filelock import FileLock, Timeout
@@ -121,7 +122,7 @@ def serve(by: str, no_open: bool) -> None:
                 flush=True,
             )
             if not no_open:
-                webbrowser.open(address)
+                Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # some return when they end
 
         asyncio.run(Server(session, pictures).run(ready))
     print(f"\n{len(Ratings.read().ratings)} answers in {Ratings.place}; dvc repro brings them onto the report page")

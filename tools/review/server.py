@@ -8,6 +8,7 @@ browser sends from no other page without asking first.
 import asyncio
 import io
 import json
+import logging
 import secrets
 import signal
 import socket
@@ -16,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import ValidationError
 
 from sprite_lora.art.image_file import read_image
@@ -54,6 +56,7 @@ class Server:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        logging.getLogger("aiohttp.server").addFilter(is_ours)
         runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         try:
@@ -87,7 +90,7 @@ class Server:
 
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse what does not come from the page itself; say in JSON what went wrong."""
-        token = request.path.split("/")[1]
+        token = request.path.removeprefix("/").partition("/")[0]
         origin = request.headers.get("Origin")
         if request.headers.get("Host") not in self.hosts or not secrets.compare_digest(
             token.encode(errors="replace"), self.token.encode()
@@ -140,6 +143,11 @@ class Server:
         async with self.one_at_a_time:
             turn = await asyncio.to_thread(work)
         return web.json_response(told(turn), dumps=partial(json.dumps, ensure_ascii=True))
+
+
+def is_ours(record: logging.LogRecord) -> bool:
+    """False for what a client sent that is no HTTP: it is refused without a word in the terminal."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def plain_png(path: Path, pixels: str) -> bytes:

@@ -15,6 +15,7 @@ from tools.review.merge import merge
 
 
 def test_ranking_interval_and_agreement_stand_beside_the_score(run_folder, edit_json):
+    edit_json("reports/select.json", lambda content: content.update(people=None))
     main()
     text = (run_folder / "reports/report.html").read_text(encoding="utf-8")
     assert "Nobody has rated pairs of these pictures yet." in text

@@ -4,6 +4,7 @@ import io
 import signal
 import socket
 import subprocess
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -93,6 +94,39 @@ def test_only_the_page_itself_is_answered(project):
         assert "runs in this project already" in second.stderr
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
+
+
+def test_a_request_without_a_path_is_no_trouble(project):
+    with started(project) as (address, process):
+        parts = urlsplit(address)
+        for line in (b"OPTIONS *", b"GET x", b"GET //", b"CONNECT x:1", b"\xff\xff", b"GET http://evil.example/"):
+            with socket.create_connection((parts.hostname, parts.port), timeout=5) as raw:
+                raw.sendall(line + b" HTTP/1.1\r\nHost: " + parts.netloc.encode() + b"\r\nConnection: close\r\n\r\n")
+                status = raw.makefile("rb").readline()
+            assert status.split()[1] in (b"400", b"404"), (line, status)
+        held = socket.create_connection((parts.hostname, parts.port), timeout=5)
+        process.send_signal(signal.SIGINT)  # an open connection does not keep it
+        _, err = process.communicate(timeout=10)
+        held.close()
+        assert (process.returncode, err) == (0, "")
+
+
+def test_the_browser_is_opened_unless_told_not_to(project, monkeypatch):
+    seen = project / "seen"
+    browser = project / "browser"
+    browser.write_text(f"#!/bin/sh\necho $1 > {seen}.part && mv {seen}.part {seen}\n")
+    browser.chmod(0o755)
+    monkeypatch.setitem(ENVIRONMENT, "BROWSER", f"{browser} %s")
+    with started(project, opens=True) as (address, _):
+        for _ in range(200):
+            if seen.exists():
+                break
+            time.sleep(0.05)
+        assert seen.read_text().strip() == address
+    seen.unlink()
+    with started(project):
+        time.sleep(0.3)
+    assert not seen.exists()
 
 
 def test_it_listens_on_loopback_alone(project):
