@@ -59,7 +59,7 @@ function rating(place, source, isActive = () => true) {
     const button = event.target.closest("[data-answer]");
     if (button) answer(button.dataset.answer);
   });
-  const keys = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "equal", "=": "equal", s: "skip", z: "undo" };
+  const keys = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "equal", "=": "equal", e: "equal", s: "skip", z: "undo" };
   document.addEventListener("keydown", (event) => {
     const said = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!said || !isActive() || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -74,7 +74,7 @@ def people(facts: Facts) -> People:
 def _said(known: Preferences) -> list[str]:
     found = [
         f"{plural(known.ratings, 'answer')} of {plural(known.raters, 'person', 'people')}"
-        + (f", few so far: {FEW} and more tell epochs apart." if known.ratings < FEW else ".")
+        + (", few so far: mind the intervals." if known.ratings < FEW else ".")
         + (
             f" They weigh {known.weight:.0%} in the selection (select.people)."
             if known.weight

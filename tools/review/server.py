@@ -96,7 +96,7 @@ class Server:
             token.encode(errors="replace"), self.token.encode()
         ):
             reply: web.StreamResponse = web.Response(status=404)
-        elif origin is not None and origin.removeprefix("http://") not in self.hosts:
+        elif origin is not None and origin not in {f"http://{host}" for host in self.hosts}:
             reply = web.Response(status=403)
         elif request.method == "POST" and request.content_type != "application/json":
             reply = web.Response(status=415)
@@ -164,7 +164,7 @@ def told(turn: Turn) -> dict[str, object]:
     """A turn as the page's script reads it."""
     sides = {side: {"id": pixels, "src": f"picture/{pixels}"} for side, pixels in
              (("left", turn.pair.left), ("right", turn.pair.right))}  # fmt: skip
-    sure = f" People's favourite epoch is {turn.sure:.0%} sure." if turn.ratings else ""
+    sure = f" The best epoch is known with {turn.sure:.0%} certainty." if turn.ratings else ""
     return {
         "pair": {"prompt": turn.pair.prompt, **sides},
         "status": f"{turn.rated} of {turn.pairs} pairs rated.{sure} Stop when you like: every answer is kept.",

@@ -52,7 +52,7 @@ def test_thirty_pairs_by_keys_change_the_ranking(project, trained, epoch_of, tmp
             await press(page, "=")
             await press(page, "z")
             told = await page.tell("document.querySelector('.rating-status').textContent")
-            assert told.startswith("30 of 30 pairs rated. People's favourite epoch is ")
+            assert told.startswith("30 of 30 pairs rated. The best epoch is known with ")
             assert "from now on an answer replaces" in await page.tell(
                 "document.querySelector('.rating-note').textContent"
             )
