@@ -13,15 +13,13 @@ from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import read_bounded, write_text
 from sprite_lora.core.plain_text import plain
 from sprite_lora.core.result import Part
+from sprite_lora.results.scores import Pixels
 
 LARGEST = 2**24
 """Bytes of a file of ratings that are read."""
 
 MOST = 2**16
 """Ratings of a file."""
-
-Pixels = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-"""Hash of a picture's pixels."""
 
 RATER = r"^[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?$"
 

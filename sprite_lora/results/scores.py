@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from sprite_lora.core.params import Paths
 from sprite_lora.core.result import Name, Part, Result, Score, Share
 from sprite_lora.lora.epochs import Epoch
-from sprite_lora.results.ratings import Pixels
+
+Pixels = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""Hash of a picture's pixels, as its record has it."""
 
 
 class Remark(Part):

@@ -11,8 +11,8 @@ from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.result import Part
 from sprite_lora.results.pairs import Pair, all_pairs, most_telling
 from sprite_lora.results.people import rank
-from sprite_lora.results.ratings import Pixels, Rating, Ratings
-from sprite_lora.results.scores import EpochScore
+from sprite_lora.results.ratings import Rating, Ratings
+from sprite_lora.results.scores import EpochScore, Pixels
 
 
 class Answer(Part):
