@@ -2,11 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from sprite_lora.core.params import Paths
 from sprite_lora.core.result import Name, Part, Result, Score, Share
 from sprite_lora.lora.epochs import Epoch
+
+Pixels = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""Hash of a picture's pixels, as its record has it."""
 
 
 class Remark(Part):
@@ -77,6 +80,8 @@ class PictureScore(Part):
     checkpoint: str
     """`sshs_model_hash` of the LoRA that drew it; empty for the untouched base."""
     prompt: str
+    pixels: Pixels
+    """Hash of its pixels, by which people's ratings know it."""
 
 
 class EpochScore(Part):

@@ -65,6 +65,7 @@ def _picture(drawn: Drawn, verdict: Verdict, ruler: Training, score: Score) -> P
         named=tuple(_named(answer) for answer in verdict.named),
         checkpoint=drawn.checkpoint,
         prompt=drawn.prompt,
+        pixels=drawn.pixels,
     )
 
 
