@@ -31,6 +31,7 @@ TOOLS = {
     "run": "tools.run.command",
     "doctor": "tools.doctor.command",
     "verdict": "tools.verdict",
+    "review": "tools.review.command",
 }
 
 STAGES = ("validate", "package", "train", "sample", "score", "select", "finish", "report")

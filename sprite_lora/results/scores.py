@@ -1,12 +1,15 @@
 """reports/score.json: how `score` judged every picture and every epoch, and by which metrics."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from sprite_lora.core.params import Paths
 from sprite_lora.core.result import Name, Part, Result, Score, Share
 from sprite_lora.lora.epochs import Epoch
+
+Pixels = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""Hash of a picture's pixels, as its record has it."""
 
 
 class Remark(Part):
@@ -41,6 +44,19 @@ class TrainingLevel(Part):
     """Median distance of a sprite to its nearest other, share of the figure's cells."""
 
 
+class NamedThing(Part):
+    """One thing that a prompt names."""
+
+    asked: str
+    """As the prompt says it: `dark red glasses`."""
+    shows: Literal["yes", "otherwise", "missing", "unsure", "unseen"]
+    """`otherwise`: drawn, but not as named; `unseen`: the training set does not teach it."""
+    sentence: str
+    """`dark red glasses: drawn blue`."""
+    chance: Share | None
+    """That it is as asked, by sprites that were left out; None where it is unseen."""
+
+
 class PictureScore(Part):
     """One judged picture."""
 
@@ -59,9 +75,13 @@ class PictureScore(Part):
     """What the qualities come from, each in its own unit."""
     remarks: tuple[Remark, ...]
     """Worst first."""
+    named: tuple[NamedThing, ...]
+    """What the prompt names, in its order, what can't be seen last."""
     checkpoint: str
     """`sshs_model_hash` of the LoRA that drew it; empty for the untouched base."""
     prompt: str
+    pixels: Pixels
+    """Hash of its pixels, by which people's ratings know it."""
 
 
 class EpochScore(Part):

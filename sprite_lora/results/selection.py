@@ -3,11 +3,12 @@
 from sprite_lora.core.params import Paths
 from sprite_lora.core.result import Part, Result, Score
 from sprite_lora.lora.epochs import Epoch
+from sprite_lora.results.people import People
 from sprite_lora.results.records import TrainingRecord
 
 
 class Best(Part):
-    """The epoch with the highest score; another one than the selected where a tie went to an earlier epoch."""
+    """The epoch with the highest merit; another one than the selected where a tie went to an earlier epoch."""
 
     epoch: Epoch
     score: Score
@@ -24,9 +25,9 @@ class Selection(Result):
     best: Best
     runner_up: Epoch | None
     margin: Score | None
-    """Points above the runner-up; negative where a tie went to the earlier epoch."""
+    """Points above the runner-up, by score and people's ratings; negative where a tie went to the earlier epoch."""
     spread: Score | None
-    """Standard error of that margin over the prompts, in points."""
+    """Standard error of that margin over the prompts and the ratings, in points."""
     tied: tuple[Epoch, ...]
     """Epochs that cannot be distinguished from the best, the selected one among them."""
     passed_over: tuple[Epoch, ...]
@@ -35,6 +36,8 @@ class Selection(Result):
     """The untouched base's score."""
     gain: Score | None
     """Points above the untouched base."""
+    people: People | None
+    """What people prefer; None where nobody rated a pair of these pictures."""
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
     file: str

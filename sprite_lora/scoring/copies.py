@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sprite_lora.art.colour import oklab
-from sprite_lora.scoring.background import rim
 from sprite_lora.scoring.metric import EpochMetric
+from sprite_lora.scoring.rim import rim
 from sprite_lora.scoring.view import View
 
 Floats = NDArray[np.float32]

@@ -10,6 +10,7 @@ from sprite_lora.scoring.collapse import alive, spread
 from sprite_lora.scoring.metrics import EPOCH_METRICS, PICTURE_METRICS
 from sprite_lora.scoring.ruler import Training
 from sprite_lora.scoring.score_params import Score
+from sprite_lora.scoring.things.metric import THINGS
 from sprite_lora.scoring.verdict import Verdict
 from sprite_lora.scoring.view import View
 
@@ -51,6 +52,7 @@ def judge(view: View, training: Training, score: Score) -> Verdict:
         nearest=near.distance,
         nearest_stem=near.stem,
         nearest_how=near.how,
+        named=training.learned[THINGS.name].answers(view),
         cells_lab=view.cells_lab,
     )
 

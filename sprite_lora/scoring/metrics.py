@@ -6,16 +6,16 @@ weight may be left out under score.lost in params.yaml, then the metric's defaul
 
 from typing import Any
 
-from sprite_lora.scoring.background import BACKGROUND
 from sprite_lora.scoring.coarse import COARSE
 from sprite_lora.scoring.copies import COPIES
 from sprite_lora.scoring.detail import DETAIL
 from sprite_lora.scoring.grid_fit import COHERENCE, EDGES, GRID, RESIDUAL
-from sprite_lora.scoring.layout import LAYOUT
 from sprite_lora.scoring.metric import EpochMetric, Metric
 from sprite_lora.scoring.palette import PALETTE
 from sprite_lora.scoring.sameness import SAMENESS
 from sprite_lora.scoring.stray import STRAY
+from sprite_lora.scoring.structure import STRUCTURE
+from sprite_lora.scoring.things.metric import THINGS
 
 PICTURE_METRICS: tuple[Metric[Any], ...] = (
     RESIDUAL,
@@ -25,9 +25,9 @@ PICTURE_METRICS: tuple[Metric[Any], ...] = (
     PALETTE,
     DETAIL,
     COARSE,
-    LAYOUT,
     STRAY,
-    BACKGROUND,
+    STRUCTURE,
+    THINGS,
 )
 
 EPOCH_METRICS: tuple[EpochMetric[Any], ...] = (COPIES, SAMENESS)

@@ -29,9 +29,17 @@ def picture_remarks(verdict: Verdict, training: Training, score: Score) -> list[
     for name in sorted(costs, key=lambda name: -costs[name]):
         if costs[name] >= STAKE:
             metric = metrics[name]
-            figures = {**verdict.measured, **metric.figures(training.learned[name])}
+            figures = {**verdict.measured, **metric.figures(training.learned[name]), "wrong": wrong(verdict)}
             found.append((metric.fault, metric.sentence.format(**figures)))
     return found
+
+
+def wrong(verdict: Verdict) -> str:
+    """What the prompt names and the picture shows otherwise or not at all; the doubtful where nothing is sure."""
+    for shows in (("otherwise", "missing"), ("unsure",)):
+        if found := [answer.sentence for answer in verdict.named if answer.shows in shows]:
+            return ", ".join(found)
+    return "not all that the prompt names is drawn as named"
 
 
 def epoch_remarks(verdict: EpochVerdict) -> list[Remark]:

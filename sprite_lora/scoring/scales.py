@@ -17,9 +17,6 @@ class Scales(Section):
     residual_scale: float = Field(
         gt=0, description="share of the picture's colour spread left inside cells at which `residual` falls to one half"
     )
-    background_softness: float = Field(
-        gt=0, description="OKLab distance by which another colour word may fit better until `background` falls to 1/e"
-    )
     copy_tolerance: float = Field(ge=0, le=1, description="OKLab distance below which two cells count as equal")
     copy_limit: float = Field(
         gt=0, description="a copy is nearer to a sprite than this share of the sprites' own median nearest distance"

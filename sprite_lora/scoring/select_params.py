@@ -17,3 +17,6 @@ class Select(Section):
     copied_limit: float = Field(
         ge=0, le=1, description="share of an epoch's pictures that may be copies before it is passed over"
     )
+    people: float = Field(
+        default=0.0, ge=0, le=1, description="weight of people's ratings in the choice; 0 = the score alone decides"
+    )

@@ -12,7 +12,7 @@ from sprite_lora.scoring.view import View
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sprites:
     """Two or more training sprites, seen at any size: only their cells count."""
 

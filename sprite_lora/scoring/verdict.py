@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sprite_lora.scoring.things.answer import Answer
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -24,5 +26,7 @@ class Verdict:
     nearest_stem: str
     nearest_how: str
     """How it is a copy of that sprite: `mirrored`, `shifted`, `recoloured`, or several; empty where none of these."""
+    named: tuple[Answer, ...]
+    """What the prompt names, and whether the picture shows it."""
     cells_lab: NDArray[np.float64]
     """(art_pixels, art_pixels, 3) OKLab, to compare pictures with one another."""

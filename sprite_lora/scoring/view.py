@@ -14,7 +14,7 @@ from sprite_lora.art.sprite import Pixels
 from sprite_lora.scoring.contours import contours
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """A drawn picture: its pixels, its art pixels ("cells"), and the prompt that asked for it."""
 

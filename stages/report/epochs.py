@@ -26,6 +26,8 @@ class Cell:
     """One picture."""
 
     picture: Inline | None
+    pixels: str
+    """Hash of the picture, by which the pairs to rate name it."""
     alt: str
     score: str
     marks: tuple[Mark, ...]
@@ -88,12 +90,13 @@ def _choice_marks(epoch: EpochScore, facts: Facts) -> Iterable[Mark]:
 
 def _cell(epoch: Epoch, picture: PictureScore | None, facts: Facts) -> Cell:
     if picture is None:
-        return Cell(None, "", "", (), ())
+        return Cell(None, "", "", "", (), ())
     sentences = [f"{remark.word.capitalize()}: {remark.sentence}." for remark in picture.remarks]
     who = "Untouched base" if epoch == 0 else f"Epoch {epoch}"
     grave, others = ([r for r in picture.remarks if (r.word in GRAVE) == wanted] for wanted in (True, False))
     return Cell(
         picture=inline(picture_path(epoch, picture.name), facts.manifest.art_pixels, facts.grid_pixels),
+        pixels=picture.pixels,
         alt=" ".join([f"{who}, prompt {picture.name}, score {points(picture.score)} of 10.", *sentences]),
         score=points(picture.score),
         marks=tuple(Mark(remark.word, remark.sentence) for remark in grave),

@@ -9,10 +9,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from sprite_lora.results.rating_page import rating_script, rating_style
 from stages.report.drift import drift
 from stages.report.epochs import epochs
 from stages.report.facts import Facts
 from stages.report.findings import findings
+from stages.report.people import people
 from stages.report.pictures import data_uri, encoded
 from stages.report.record import record
 from stages.report.scores import scores
@@ -26,6 +28,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Facts], object]]] = {
     "verdict": ("Verdict", verdict),
     "epochs": ("Epochs", epochs),
     "scores": ("Scores", scores),
+    "people": ("People", people),
     "training": ("Training", training),
     "findings": ("Findings", findings),
     "teaching": ("The set", teaching),
@@ -50,13 +53,14 @@ def page(facts: Facts, title: str) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["breakable"] = breakable
-    script = (TEMPLATES / "viewer.js").read_text(encoding="utf-8")
+    own = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("viewer.js", "rater.js")]
+    script = "\n".join([own[0], rating_script(), own[1]])
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html").render(
         title=title,
         sections={anchor: heading for anchor, (heading, _) in SECTIONS.items()},
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
-        script=Markup(script),  # noqa: S704  our own file
+        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8") + rating_style()),  # noqa: S704  our own files
+        script=Markup(script),  # noqa: S704  our own files
         # The page's policy lets this one script run and loads nothing: markup that slipped in could do no harm.
         script_hash=Markup(f"sha256-{digest}"),  # noqa: S704  base64
         icon=data_uri(*encoded(Image.new("RGB", (2, 2), "#2f4bbd"))),

@@ -6,12 +6,13 @@ from typing import TypeVar
 import numpy as np
 
 from sprite_lora.lora.epochs import Epoch
-from sprite_lora.results.scores import EpochScore, MetricWords, PictureScore, Remark, Scores, TrainingLevel
+from sprite_lora.results.scores import EpochScore, MetricWords, NamedThing, PictureScore, Remark, Scores, TrainingLevel
 from sprite_lora.scoring.judge import judge_epoch
 from sprite_lora.scoring.metrics import METRICS
 from sprite_lora.scoring.remarks import epoch_remarks, picture_remarks
 from sprite_lora.scoring.ruler import Training
 from sprite_lora.scoring.score_params import Score
+from sprite_lora.scoring.things.answer import Answer
 from sprite_lora.scoring.verdict import Verdict
 from stages.score.samples import Drawn
 
@@ -61,9 +62,16 @@ def _picture(drawn: Drawn, verdict: Verdict, ruler: Training, score: Score) -> P
         qualities=_all_short(verdict.qualities),
         measures=_all_short(verdict.measured),
         remarks=_remarks(picture_remarks(verdict, ruler, score)),
+        named=tuple(_named(answer) for answer in verdict.named),
         checkpoint=drawn.checkpoint,
         prompt=drawn.prompt,
+        pixels=drawn.pixels,
     )
+
+
+def _named(answer: Answer) -> NamedThing:
+    chance = None if answer.chance is None else _short(answer.chance)
+    return NamedThing(asked=answer.asked, shows=answer.shows, sentence=answer.sentence, chance=chance)
 
 
 def _remarks(remarks: list[tuple[str, str]]) -> tuple[Remark, ...]:

@@ -22,6 +22,8 @@ class Drawn:
     """`sshs_model_hash` of the LoRA that drew it; empty for the untouched base."""
     finite: bool
     """Whether the base's and the LoRA's numbers stayed numbers; where not, something was drawn in their place."""
+    pixels: str
+    """Hash of its pixels, as its record has it."""
 
     @property
     def name(self) -> str:
@@ -57,7 +59,7 @@ def _read(path: Path) -> Drawn:
         raise SpriteLoraError(f"{path} carries no record of what drew it", REDRAW)
     require_own_pixels(path)
     record = PictureRecord.of(content, str(path), REDRAW)
-    return Drawn(path, record.epoch, record.prompt, record.checkpoint or "", record.finite)
+    return Drawn(path, record.epoch, record.prompt, record.checkpoint or "", record.finite, str(content["pixels"]))
 
 
 def _same_prompts(epochs: dict[Epoch, list[Drawn]]) -> None:

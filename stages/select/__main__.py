@@ -1,6 +1,6 @@
 """Select the best epoch, and say why.
 
-Reads   reports/score.json, outputs/checkpoints, the section `select`
+Reads   reports/score.json, ratings/ratings.json, outputs/checkpoints, the section `select`
 Writes  outputs/selected/<output_name>.safetensors (the checkpoint, byte for byte), outputs/selected/record.json,
         reports/select.json, reports/select_summary.json (DVC metrics)
 
@@ -16,21 +16,26 @@ from pathlib import Path
 from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.files import write_bytes
 from sprite_lora.core.params import Paths, load
+from sprite_lora.results.people import people, rank
+from sprite_lora.results.ratings import Ratings
 from sprite_lora.results.scores import EpochScore, Scores
 from sprite_lora.results.selection import Best, SelectedMetrics, SelectedRecord, Selection, SelectSummary
 from sprite_lora.scoring.select_params import Select
 from stages.select.checkpoints import Checkpoint, find_checkpoint
-from stages.select.choose import Choice, choose, spread
-from stages.select.words import reasons, warnings
+from stages.select.choose import Choice, choose
+from stages.select.merit import Merit
+from stages.select.words import by_people, reasons, warnings
 
 
 def main() -> None:
     paths, rule, scores = load(Paths), load(Select), Scores.read()
     refuse_hopeless(scores.trained)
-    choice = choose(scores.trained, rule)
+    ranking = rank(Ratings.read(), scores.trained)
+    choice = choose(scores.trained, rule, Merit(ranking, rule.people))
     checkpoint = find_checkpoint(paths.checkpoints, choice.chosen.checkpoint, choice.chosen.number)
     target = paths.selected / f"{checkpoint.output_name}.safetensors"
-    selection = selected(choice, scores, checkpoint, target)
+    alone = choose(scores.trained, rule).chosen
+    selection = selected(choice, alone, scores, checkpoint, target)
     write_bytes(target, checkpoint.path.read_bytes())
     SelectedRecord(selection=selection, checkpoint=checkpoint.record).write()
     selection.write()
@@ -52,21 +57,22 @@ def refuse_hopeless(trained: Sequence[EpochScore]) -> None:
         )
 
 
-def selected(choice: Choice, scores: Scores, checkpoint: Checkpoint, target: Path) -> Selection:
-    """The choice with its reasons."""
+def selected(choice: Choice, alone: EpochScore, scores: Scores, checkpoint: Checkpoint, target: Path) -> Selection:
+    """The choice with its reasons. `alone`: what the score alone would have chosen."""
     chosen, other, base = choice.chosen, choice.runner_up, scores.base
     return Selection(
         epoch=chosen.number,
         score=chosen.score,
         best=Best(epoch=choice.best.number, score=choice.best.score),
         runner_up=other.number if other else None,
-        margin=round(chosen.score - other.score, 4) if other else None,
-        spread=round(spread(chosen, other), 4) if other else None,
+        margin=None if choice.margin is None else round(choice.margin, 4),
+        spread=None if choice.spread is None else round(choice.spread, 4),
         tied=tuple(epoch.number for epoch in choice.tied),
         passed_over=tuple(epoch.number for epoch in choice.passed_over),
         base=base.score if base else None,
         gain=round(chosen.score - base.score, 4) if base else None,
-        reasons=tuple(reasons(choice, base, len(scores.trained), scores.metrics)),
+        people=people(choice.merit.people, choice.merit.weight) if choice.merit.people else None,
+        reasons=tuple(reasons(choice, base, len(scores.trained), scores.metrics) + by_people(choice, alone)),
         warnings=tuple(warnings(choice, base, scores.trained)),
         file=target.as_posix(),
         checkpoint=checkpoint.path.name,

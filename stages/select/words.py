@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sprite_lora.lora.epochs import Epoch
 from sprite_lora.results.scores import EpochScore, MetricWords
 from sprite_lora.scoring.copies import COPIES
-from stages.select.choose import Choice, spread
+from stages.select.choose import Choice
 
 WORTH_SAYING = 0.1
 """Points of 10 that a metric must account for to be named as a reason."""
@@ -16,11 +16,12 @@ def reasons(choice: Choice, base: EpochScore | None, trained: int, metrics: Sequ
     chosen, other = choice.chosen, choice.runner_up
     found = [f"Epoch {chosen.number} scores {chosen.score:.2f} of 10{_standing(choice, trained)}."]
     if choice.best is not chosen:
+        more = choice.merit.of(choice.best) - choice.merit.of(chosen)
         found.append(
-            f"Epoch {choice.best.number} scores {choice.best.score - chosen.score:.2f} more, less than these "
-            f"{len(chosen.drawn)} prompts can tell apart; the earlier epoch has the same quality with less training."
+            f"Epoch {choice.best.number} {'has' if choice.merit.weight else 'scores'} {more:.2f} more, less than "
+            f"{_evidence(choice)} can tell apart; the earlier epoch has the same quality with less training."
         )
-    elif other is not None:
+    elif other is not None and chosen.score > other.score:
         why = strengths(chosen, other, metrics)
         if why:
             found.append(f"What sets it above epoch {other.number}: {', '.join(why)}.")
@@ -32,6 +33,22 @@ def reasons(choice: Choice, base: EpochScore | None, trained: int, metrics: Sequ
             "copied from training sprites."
         )
     return found
+
+
+def by_people(choice: Choice, alone: EpochScore) -> list[str]:
+    """What people had to do with it. `alone`: what the score alone would have chosen."""
+    ranking, weight = choice.merit.people, choice.merit.weight
+    if not ranking or not ranking.ratings or not weight:
+        return []
+    return [
+        f"People weigh {weight:.0%}: select.people is {choice.merit.wanted:g}, and {len(ranking.ratings)} ratings "
+        f"settle {ranking.settled:.0%} of what there is to know. "
+        + (
+            "The score alone would select the same epoch."
+            if alone is choice.chosen
+            else f"The score alone would select epoch {alone.number} ({alone.score:.2f})."
+        )
+    ]
 
 
 def warnings(choice: Choice, base: EpochScore | None, trained: Sequence[EpochScore]) -> list[str]:
@@ -46,15 +63,35 @@ def warnings(choice: Choice, base: EpochScore | None, trained: Sequence[EpochSco
     found += [f"{remark.word.capitalize()}: {remark.sentence}." for remark in chosen.remarks]
     if other is not None and len(choice.tied) > 1:
         found.append(
-            f"Epochs {_listed([epoch.number for epoch in choice.tied])} can't be distinguished by these "
-            f"{len(chosen.drawn)} prompts; more prompts sharpen the choice."
+            f"Epochs {_listed([epoch.number for epoch in choice.tied])} can't be distinguished by {_evidence(choice)}; "
+            f"more {'prompts or ratings sharpen' if choice.merit.weight else 'prompts sharpen'} the choice."
         )
     elif len(trained) > 1 and chosen is trained[-1]:
         found.append("The last epoch is the best: it may still get better with more epochs (train.max_train_epochs).")
+    found += _unheard(choice)
     dead = [epoch.number for epoch in trained if epoch.score == 0]
     if dead:
         found.append(f"Collapsed, flat or black: {'epoch' if len(dead) == 1 else 'epochs'} {_listed(dead)}.")
     return found
+
+
+def _unheard(choice: Choice) -> list[str]:
+    """Where people said something that does not count, or were to count and said nothing."""
+    merit, ranking = choice.merit, choice.merit.people
+    if ranking is None or (not ranking.ratings and not merit.wanted):
+        return []
+    if not ranking.ratings:
+        return [
+            f"select.people is {merit.wanted:g}, but nobody rated a pair of these pictures: the score alone decides. "
+            "To rate: uv run sprite-lora review."
+        ]
+    liked = max(ranking.best, key=lambda epoch: ranking.best[epoch])
+    if liked == choice.chosen.number or ranking.best[liked] < 0.5:
+        return []
+    return [
+        f"People like epoch {liked} best ({ranking.best[liked]:.0%} sure after {len(ranking.ratings)} ratings), and "
+        f"weigh {merit.weight:.0%} in this choice (select.people)."
+    ]
 
 
 def strengths(chosen: EpochScore, other: EpochScore, metrics: Sequence[MetricWords]) -> list[str]:
@@ -79,12 +116,20 @@ def _standing(choice: Choice, trained: int) -> str:
     other = choice.runner_up
     if other is None:
         return "; it is the only one" if trained == 1 else "; no other epoch is free of copied sprites"
-    margin = choice.chosen.score - other.score
-    error = spread(choice.chosen, other)
+    margin, error, weight = choice.margin or 0.0, choice.spread, choice.merit.weight
     if margin < 0:
-        return f", as good as epoch {other.number} ({other.score:.2f}) within what these prompts can show"
-    noise = f" (standard error of the difference over the prompts: {error:.2f})" if error else ""
-    return f", {margin:.2f} above the next, epoch {other.number}{noise}"
+        known = "prompts and ratings" if weight else "prompts"
+        return f", as good as epoch {other.number} ({other.score:.2f}) within what these {known} can show"
+    source = "prompts and the ratings" if weight else "prompts"
+    noise = f" (standard error of the difference over the {source}: {error:.2f})" if error else ""
+    points = f", with people's ratings {choice.merit.of(choice.chosen):.2f}" if weight else ""
+    return f"{points}, {margin:.2f} above the next, epoch {other.number}{noise}"
+
+
+def _evidence(choice: Choice) -> str:
+    """`these 6 prompts`, and how many ratings where they count."""
+    ratings = len(choice.merit.people.ratings) if choice.merit.people and choice.merit.weight else 0
+    return f"these {len(choice.chosen.drawn)} prompts" + (f" and {ratings} ratings" if ratings else "")
 
 
 def _listed(numbers: list[Epoch]) -> str:

@@ -15,6 +15,7 @@ from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.results.captions import CaptionTexts
 from sprite_lora.results.finished import FinishedColours
 from sprite_lora.results.plan import Plan
+from sprite_lora.results.ratings import Rating, Ratings
 from sprite_lora.results.scores import Scores
 from sprite_lora.results.selection import SelectedRecord, Selection, SelectSummary
 from sprite_lora.results.validation import Validation
@@ -134,6 +135,13 @@ def test_each_path_is_used_by_the_pipeline():
     text = (ROOT / "dvc.yaml").read_text()
     keys = {*yaml.safe_load((ROOT / "params.yaml").read_text())["paths"]}
     assert {key for key in keys if f"${{paths.{key}}}" not in text} == {"caches"}
+
+
+def test_an_answer_of_people_concerns_the_selection_and_nothing_before_it(project):
+    Ratings().with_all((Rating.of("a" * 64, "b" * 64, None, "me"),)).write(project.root)
+    (project.root / "ratings/.ratings.json.x.tmp").write_text("what a killed process was writing")
+    changed = json.loads(project.run("dvc", "status", "--json").stdout)
+    assert changed == {"select": [{"changed deps": {"ratings": "modified"}}]}
 
 
 def test_byte_code_makes_nothing_stale(project):

@@ -12,7 +12,7 @@ import pytest
 from places import ROOT
 
 HEAVY = ("torch", "transformers", "diffusers", "accelerate", "peft", "dvc", "dvclive", "snakemake", "scipy", "psutil",
-         "safetensors")  # fmt: skip
+         "safetensors", "sklearn", "aiohttp")  # fmt: skip
 
 REFUSED = f"""
 import sys
@@ -90,6 +90,13 @@ def test_training_without_its_libraries_says_what_to_install(project):
     assert done.returncode == 1
     said = r"error: train needs \w+, which is not installed\n  -> pip install 'sprite-lora\[train\]'\n"
     assert re.fullmatch(said, done.stderr), done.stderr
+
+
+def test_rating_without_its_libraries_says_what_to_install(project):
+    done = subprocess.run([*SPRITE_LORA, "review"], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 1
+    said = "error: review needs aiohttp, which is not installed\n  -> pip install 'sprite-lora[review]'\n"
+    assert done.stderr == said
 
 
 def uv(*arguments):

@@ -101,8 +101,8 @@ def selection(epoch):
     """This epoch is selected, the only one."""
     return Selection(
         epoch=epoch, score=5, best=Best(epoch=epoch, score=5), runner_up=None, margin=None, spread=None, tied=(epoch,),
-        passed_over=(), base=None, gain=None, reasons=(), warnings=(), file="outputs/selected/punk.safetensors",
-        checkpoint="punk.safetensors", model_hash="0",
+        passed_over=(), base=None, gain=None, people=None, reasons=(), warnings=(),
+        file="outputs/selected/punk.safetensors", checkpoint="punk.safetensors", model_hash="0",
     )  # fmt: skip
 
 

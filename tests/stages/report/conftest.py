@@ -1,5 +1,6 @@
 """A small finished run: 3 epochs and the base, 2 prompts, in the files that the stages before leave."""
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from PIL import Image
 
 from sprite_lora.dataset.manifest import Manifest
 from sprite_lora.results.finished import FinishedColours, SpriteColours
+from sprite_lora.results.people import Agreement, EpochPreference, People
 from sprite_lora.results.plan import Plan
 from sprite_lora.results.records import TrainingRecord
 from sprite_lora.results.scores import EpochScore, MetricWords, PictureScore, Remark, Scores, TrainingLevel
@@ -119,6 +121,7 @@ def epoch(number: int, score: float) -> EpochScore:
                 remarks=REMARKS.get((number, name), ()),
                 checkpoint=f"{number}" * 8 if number else "",
                 prompt=prompt,
+                pixels=hashlib.sha256(f"{number} {name}".encode()).hexdigest(),
             )
             for name, prompt in PROMPTS.items()
         ),
@@ -184,12 +187,22 @@ def selection() -> Selection:
         passed_over=(3,),
         base=2.0,
         gain=6.25,
+        people=people(),
         reasons=("Epoch 2 scores best.", "Epoch 3 was passed over."),
         warnings=("More prompts sharpen the choice.",),
         file="outputs/selected/punk.safetensors",
         checkpoint="punk-000002.safetensors",
         model_hash="ab" * 32,
     )
+
+
+def people() -> People:
+    ranked = (
+        EpochPreference(epoch=number, points=4.0 + number, low=3.5, high=8.0, best=0.25 * number, ratings=12)
+        for number in (1, 2, 3)
+    )
+    agreement = Agreement(pairs=16, agree=12, share=0.75, low=0.55, high=0.88, correlation=0.5)
+    return People(ratings=18, raters=2, settled=0.5, weight=0.25, epochs=tuple(ranked), agreement=agreement)
 
 
 def record() -> SelectedRecord:

@@ -1,18 +1,16 @@
 """The page in a real browser: it draws, it says nothing on the console, its viewer works, it fits a phone."""
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chromium import installed
 from PIL import Image
 
 from stages.report.__main__ import main
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = """
 --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
 --disable-component-update --disable-sync --hide-scrollbars --enable-logging=stderr --log-level=0
@@ -34,13 +32,7 @@ parent.postMessage({shown, width: innerWidth, overflow: document.documentElement
 
 @pytest.fixture
 def browser() -> str:
-    """A browser's program. Where CI promises one, its absence is a failure."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if not found and os.environ.get("CI") == "true":
-        pytest.fail("CI=true, but no Chromium is installed: apt-get install chromium")
-    if not found:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    return found
+    return installed()
 
 
 def browse(browser: str, page: Path, *options: str) -> subprocess.CompletedProcess[str]:

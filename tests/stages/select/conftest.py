@@ -53,6 +53,7 @@ def picture(name: str, score: float, checkpoint: str) -> PictureScore:
         remarks=(),
         checkpoint=checkpoint,
         prompt=name,
+        pixels=hashlib.sha256(f"{name} {checkpoint}".encode()).hexdigest(),
     )
 
 

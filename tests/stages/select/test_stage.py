@@ -8,6 +8,8 @@ import pytest
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import sha256
 from sprite_lora.core.sums import write_sums
+from sprite_lora.results.ratings import Rating, Ratings
+from sprite_lora.results.selection import Selection
 from stages.select.__main__ import main
 from stages.select.checkpoints import run_name
 
@@ -34,6 +36,36 @@ def test_base_is_never_selected(project, epoch, capsys):
     main()
     assert json.loads((root / "reports/select.json").read_text())["epoch"] == 1
     assert "warning: No epoch beats the untouched base" in capsys.readouterr().out
+
+
+def test_people_turn_the_choice_as_far_as_they_weigh(project, epoch):
+    trained = [epoch(1, [7, 7, 7]), epoch(2, [8, 8, 8])]
+    root = project(trained)
+    preferred = [(one.pixels, other.pixels) for one, other in zip(trained[0].drawn, trained[1].drawn, strict=True)]
+    answers = [Rating.of(*pair, pair[0], by) for pair in preferred for by in ("me", "you")]
+    Ratings().with_all(tuple(answers)).write(root)
+    main()
+    found = Selection.read(root)
+    assert (found.epoch, found.people.weight, found.people.raters, found.people.ratings) == (2, 0, 2, 6)
+    assert found.people.epochs[0].points > 6 > found.people.epochs[1].points
+    assert (found.people.agreement.pairs, found.people.agreement.agree) == (6, 0)
+    params = root / "params.yaml"
+    params.write_text(params.read_text().replace("people: 0.0", "people: 1.0"))
+    main()
+    found = Selection.read(root)
+    assert (found.epoch, found.people.weight) == (1, found.people.settled)
+    assert found.margin is not None
+    assert found.margin > 0
+    assert any(reason.startswith("People weigh") for reason in found.reasons)
+
+
+def test_damaged_ratings_are_refused(project, epoch):
+    root = project([epoch(1, [6, 7])])
+    (root / "ratings").mkdir()
+    (root / "ratings/ratings.json").write_text("{")
+    with pytest.raises(SpriteLoraError, match=r"ratings/ratings\.json: no file of ratings"):
+        main()
+    assert not (root / "outputs/selected").exists()
 
 
 def test_checkpoint_is_found_by_its_weights_not_by_its_name(project, epoch):

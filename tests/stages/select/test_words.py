@@ -1,9 +1,13 @@
 """Every sentence that a person may read."""
 
 import pytest
+from rated import rated, run
 
+from sprite_lora.results.people import rank
+from sprite_lora.results.ratings import Ratings
 from stages.select.choose import choose
-from stages.select.words import reasons, strengths, warnings
+from stages.select.merit import Merit
+from stages.select.words import by_people, reasons, strengths, warnings
 
 
 @pytest.fixture
@@ -69,3 +73,28 @@ def test_strengths_are_the_largest_three(epoch, words):
         "contours on the grid",
         "a palette like the training sprites'",
     ]
+
+
+def test_people_are_said_as_far_as_they_weigh(rule, words):
+    trained = run(4, 6)
+    ranking = rank(rated(trained, lambda number: number == 2), trained)
+    alone = choose(trained, rule).chosen
+    weighed = choose(trained, rule, Merit(ranking, 1.0))
+    why = " ".join([*reasons(weighed, None, 4, words), *by_people(weighed, alone)])
+    assert f"Epoch 2 scores 4.20 of 10, with people's ratings {weighed.merit.of(weighed.chosen):.2f}, " in why
+    assert "the prompts and the ratings" in why
+    assert "select.people is 1, and 36 ratings settle" in why
+    assert "The score alone would select epoch 4 (4.40)." in why
+    unheard = choose(trained, rule, Merit(ranking, 0.0))
+    assert by_people(unheard, alone) == []
+    (mind,) = [said for said in warnings(unheard, None, trained) if "People" in said]
+    assert mind.startswith("People like epoch 2 best (")
+    assert mind.endswith("weigh 0% in this choice (select.people).")
+
+
+def test_nobody_having_rated_is_said_only_where_people_were_to_weigh(rule):
+    trained = run(2, 2)
+    nothing = rank(Ratings(), trained)
+    wanted = " ".join(warnings(choose(trained, rule, Merit(nothing, 0.5)), None, trained))
+    assert "select.people is 0.5, but nobody rated a pair of these pictures: the score alone decides." in wanted
+    assert "rated" not in " ".join(warnings(choose(trained, rule, Merit(nothing, 0.0)), None, trained))

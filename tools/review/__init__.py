@@ -1,0 +1,1 @@
+"""People rate pairs of the drawn pictures."""
