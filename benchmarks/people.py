@@ -45,7 +45,7 @@ def run() -> tuple[EpochScore, ...]:
             drawn=tuple(
                 PictureScore(
                     name=str(prompt), score=0, copies=0, nearest=0, nearest_sprite="", qualities={}, measures={},
-                    remarks=(), checkpoint="", prompt="", pixels=pixels(number, prompt),
+                    remarks=(), named=(), checkpoint="", prompt="", pixels=pixels(number, prompt),
                 )
                 for prompt in range(PROMPTS)
             ),

@@ -28,8 +28,8 @@ def score(section: dict[str, object]) -> Score:
 
 @pytest.fixture(scope="session")
 def sprites() -> dict[str, Pixels]:
-    """Stem to 24x24 cells: every eighth of the sample set."""
-    files = sorted((ROOT / "data").glob("*.png"))[::8]
+    """Stem to 24x24 cells: every third of the sample set."""
+    files = sorted((ROOT / "data").glob("*.png"))[::3]
     return {file.stem: np.asarray(Image.open(file).convert("RGB")) for file in files}
 
 
@@ -39,5 +39,6 @@ def captions(sprites: dict[str, Pixels]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def ruler(sprites: dict[str, Pixels], score: Score) -> Training:
-    return training(list(sprites), [view(cells, "", 24, score.tolerance) for cells in sprites.values()], score)
+def ruler(sprites: dict[str, Pixels], captions: dict[str, str], score: Score) -> Training:
+    views = [view(cells, captions[stem], 24, score.tolerance) for stem, cells in sprites.items()]
+    return training(list(sprites), views, score)

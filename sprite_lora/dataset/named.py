@@ -62,7 +62,7 @@ def phrases(caption: str) -> list[Phrase]:
 
 
 def nouns(captions: Sequence[str], least: int) -> tuple[str, ...]:
-    """What at least `least` of the captions name, most frequent first; phrases of the style left out."""
+    """What at least `least` of the captions name, the most frequent first; phrases of the style left out."""
     read = [phrases(caption) for caption in captions]
     style = _style(read)
     counted = Counter(
@@ -71,7 +71,8 @@ def nouns(captions: Sequence[str], least: int) -> tuple[str, ...]:
         for word in {phrase.words[-1] for phrase in listed if phrase.words not in style}
         if not canonical_name(word)
     )
-    return tuple(word for word, number in counted.most_common() if number >= least)
+    ranked = sorted(counted, key=lambda word: (-counted[word], word))
+    return tuple(word for word in ranked if counted[word] >= least)
 
 
 def style_phrases(captions: Sequence[str]) -> frozenset[tuple[str, ...]]:

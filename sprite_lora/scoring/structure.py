@@ -103,14 +103,18 @@ class Structure:
     """Measure to the median and the upper end (score.usual_share) that left-out sprites have."""
 
     def measures(self, view: View) -> Mapping[str, float]:
-        """What `summary` finds of a picture where it lies best, and the place of `part`, 0 to 1 down and across."""
+        """What `summary` finds of a picture where it lies best, and the place of `part`, 0 to 1 down and across.
+
+        `comparable` is 0 where the picture has another number of cells than the sprites, and 1 otherwise.
+        """
         lab = shifted(view.cells_lab.astype(np.float32))
         lines = self.contours.strange(lab)
         found = summary(lines, self.shading.strange(lab), self.alike, self.part)
         best = int(found["part"].argmin())
         down, across = divmod(int(_parts(lines, self.part)[best].argmax()), lab.shape[2])
         place = {"part_down": (down + 0.5) / lab.shape[1], "part_across": (across + 0.5) / lab.shape[2]}
-        return {name: float(values.min()) for name, values in found.items()} | place
+        comparable = {"comparable": 0.0 if view.found.kind == "other" else 1.0}
+        return {name: float(values.min()) for name, values in found.items()} | place | comparable
 
 
 def summary(lines: Array, light: Array, alike: Array, part: Array) -> dict[str, Array]:
@@ -227,8 +231,14 @@ GENTLE = 0.1
 PARTLY = 0.15
 """Quality that the strangest part costs there; nothing on the first half of the way."""
 
-STEEP, FALL = 2.1, 9
+STEEP, FALL = 2.0, 9
 """Quality is 1 / (1 + (way / STEEP) ** FALL) besides, of the three ways together, as lengths at right angles."""
+
+MOST_PART = 1.7
+"""The way that one part can go alone: an eyepatch that no sprite has is strange there, and no broken picture."""
+
+LEAST_OTHER = 0.5
+"""Of that, for a picture with cells of another size, whose lines are as thick as no sprite's."""
 
 
 def ways(measured: Mapping[str, float], learned: Structure) -> dict[str, float]:
@@ -245,7 +255,9 @@ def quality(measured: Mapping[str, float], learned: Structure, _scales: Scales) 
     product = 1 - PARTLY * min(max(0.0, 2 * way["part"] - 1), 1.0)
     for name in ("structure", "shading"):
         product *= 1 - GENTLE * min(way[name], 1.0)
-    return product / (1 + (float(np.linalg.norm(list(way.values()))) / STEEP) ** FALL)
+    length = np.linalg.norm([way["structure"], min(way["part"], MOST_PART), way["shading"]])
+    fall = float(1 / (1 + (length / STEEP) ** FALL))
+    return product * (fall if measured["comparable"] else max(fall, LEAST_OTHER))
 
 
 STRUCTURE = Metric(

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 from sprite_lora.lora.epochs import Epoch
 from sprite_lora.results.scores import EpochScore, PictureScore
+from sprite_lora.scoring.things.metric import THINGS
 from stages.report.facts import Facts, label, picture_path
 from stages.report.pictures import MOST_BYTES, Inline, inline
 from stages.report.words import Mark, plural, points, shared_tags, size, without_tags
 
-GRAVE = ("collapsed", "copy", "background")
+GRAVE = ("collapsed", "copy")
 """Remarks that get a mark of their own: a person would not take such a picture. The others are matters of degree."""
+
+NAMED = THINGS.fault
+"""The remark whose things are listed one by one."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Cell:
     score: str
     marks: tuple[Mark, ...]
     others: tuple[Mark, ...]
+    wrong: tuple[str, ...]
+    """What the prompt names and the picture shows otherwise or not at all: `blue eyes: drawn brown`."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +96,21 @@ def _choice_marks(epoch: EpochScore, facts: Facts) -> Iterable[Mark]:
 
 def _cell(epoch: Epoch, picture: PictureScore | None, facts: Facts) -> Cell:
     if picture is None:
-        return Cell(None, "", "", "", (), ())
-    sentences = [f"{remark.word.capitalize()}: {remark.sentence}." for remark in picture.remarks]
+        return Cell(None, "", "", "", (), (), ())
+    sentences = [f"{remark.word.capitalize()}: {remark.sentence}." for remark in picture.remarks if remark.word != NAMED]
     who = "Untouched base" if epoch == 0 else f"Epoch {epoch}"
+    if picture.named:
+        sentences.append(f"Named: {' | '.join(thing.sentence for thing in picture.named)}.")
     grave, others = ([r for r in picture.remarks if (r.word in GRAVE) == wanted] for wanted in (True, False))
+    wrong = tuple(thing.sentence for thing in picture.named if thing.shows in ("otherwise", "missing"))
     return Cell(
         picture=inline(picture_path(epoch, picture.name), facts.manifest.art_pixels, facts.grid_pixels),
         pixels=picture.pixels,
         alt=" ".join([f"{who}, prompt {picture.name}, score {points(picture.score)} of 10.", *sentences]),
         score=points(picture.score),
         marks=tuple(Mark(remark.word, remark.sentence) for remark in grave),
-        others=tuple(Mark(remark.word, remark.sentence, "") for remark in others),
+        others=tuple(Mark(remark.word, remark.sentence, "") for remark in others if not (wrong and remark.word == NAMED)),
+        wrong=wrong,
     )
 
 

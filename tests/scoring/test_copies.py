@@ -6,8 +6,8 @@ import pytest
 from demo.portraits import persona, pixel
 from sprite_lora.art.palette import palette_of
 from sprite_lora.art.sprite import enlarge
-from sprite_lora.scoring.background import rim
 from sprite_lora.scoring.copies import Likeness, Limits, bank, copied, figure_mask, nearest
+from sprite_lora.scoring.rim import rim
 from sprite_lora.scoring.ruler import training
 from sprite_lora.scoring.view import view
 

@@ -9,12 +9,11 @@ from sprite_lora.art.grid_steps import on_borders, walk
 from sprite_lora.art.palette import palette_of
 from sprite_lora.art.sprite import enlarge
 from sprite_lora.scoring import grid_fit
-from sprite_lora.scoring.background import background, rim
 from sprite_lora.scoring.coarse import coarse
 from sprite_lora.scoring.collapse import alive, spread
 from sprite_lora.scoring.contours import contours
 from sprite_lora.scoring.detail import detail
-from sprite_lora.scoring.layout import layout, leave_one_out
+from sprite_lora.scoring.rim import rim
 from sprite_lora.scoring.sameness import difference, sameness
 from sprite_lora.scoring.stray import stray
 from sprite_lora.scoring.usual import Usual
@@ -125,17 +124,6 @@ def test_coarse_needs_contours():
     assert coarse(np.zeros(2 * 24 * 23, dtype=bool), 24) == 0
 
 
-def test_layout_knows_place_not_colour():
-    random = np.random.default_rng(0)
-    places = random.random(1104) < 0.3
-    often = np.clip(places * 0.8 + 0.1, 0, 1)
-    assert layout(places, often) == pytest.approx(1)
-    assert abs(layout(random.random(1104) < 0.3, often)) < 0.1
-    assert layout(np.zeros(1104, dtype=bool), often) == 0
-    three = np.array([places, places, ~places])
-    assert leave_one_out(three)[2] == pytest.approx(-1)
-
-
 def test_palette_covering_counts_colours():
     cells = np.zeros((10, 10, 3), dtype=np.uint8)
     cells[0, :5] = (255, 0, 0)
@@ -143,34 +131,6 @@ def test_palette_covering_counts_colours():
     palette = palette_of(cells, 0.03)
     assert palette.counts.tolist() == [94, 5, 1]
     assert [palette.covering(share) for share in (0.94, 0.95, 0.99, 1)] == [1, 2, 2, 3]
-
-
-@pytest.mark.parametrize(
-    ("prompt", "expected"),
-    [
-        ("pixel art, portrait, blue background", 1),
-        ("pixel art, portrait, solid green background", 0),
-        ("pixel art, portrait, blue hair", None),
-        ("pixel art, green to blue gradient background", 1),
-        ("pixel art, background", None),
-    ],
-)
-def test_background_word_against_colour(prompt, expected):
-    palette = palette_of(np.full((24, 24, 3), (60, 100, 220), dtype=np.uint8), 0.03)
-    found = background(palette, prompt, 0.02)
-    assert found is None if expected is None else found == pytest.approx(expected, abs=0.02)
-
-
-def test_background_is_soft_between_names():
-    """From a blue to a grey, the word `blue` fits less and less."""
-    fits = []
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        colour = np.rint(np.array([60, 100, 220]) * (1 - share) + np.array([128, 128, 128]) * share)
-        palette = palette_of(np.broadcast_to(colour, (24, 24, 3)).astype(np.uint8), 0.03)
-        fits.append(background(palette, "blue background", 0.02))
-    assert fits == sorted(fits, reverse=True)
-    assert fits[0] == 1
-    assert fits[-1] < 0.5
 
 
 def test_rim_leaves_the_figure_out():

@@ -102,9 +102,9 @@ def test_small_shift_costs_little(marks):
     assert marks(lambda cells: shift(cells, 1)) > marks(large) - 0.8
 
 
-def test_cells_of_another_size_cost_half(marks):
-    """A sprite at 9 pixels per cell where 8 are expected: half of it is gone, what is left is judged by its cells."""
-    assert 3 < marks(lambda cells: zoom(cells, 9 / 8)) < 5
+def test_cells_of_another_size_cost_half_and_more(marks):
+    """A sprite at 9 pixels per cell where 8 are expected: its parts lie elsewhere too."""
+    assert marks(lambda cells: zoom(cells, 9 / 8)) < 5
 
 
 def test_smooth_portrait_scores_low(marks):
@@ -146,16 +146,3 @@ def test_any_size_is_judged(sprites, ruler, score, side):
     assert 0 <= mark <= 10
     if side >= 240:
         assert mark > 9
-
-
-def test_background_that_the_prompt_names(sprites, captions, ruler, score):
-    """The right word costs nothing, a wrong one costs what score.lost says, and no word asks for nothing."""
-    stem = next(stem for stem in captions if "solid green background" in captions[stem])
-
-    def mark(prompt: str) -> float:
-        return judge(view(large(sprites[stem]), prompt, 24, score.tolerance), ruler, score).score
-
-    assert mark("portrait, solid green background") == pytest.approx(mark("portrait"), abs=0.2)
-    assert mark("portrait, pink background") == pytest.approx(
-        mark("portrait") * (1 - score.lost.of("background")), abs=0.05
-    )

@@ -57,7 +57,9 @@ def test_plots_of_several_columns_colour_them():
 @pytest.fixture
 def verdict(sprites, ruler, score):
     """Of a picture that copies a sprite, in all but its background."""
-    return judge(view(next(iter(sprites.values())), "blue background", 24, score.tolerance), ruler, score)
+    return judge(
+        view(next(iter(sprites.values())), "portrait, solid blue background", 24, score.tolerance), ruler, score
+    )
 
 
 def test_every_metric_judges(verdict, ruler, score):

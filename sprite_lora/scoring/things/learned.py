@@ -104,8 +104,8 @@ def _learn(asked: Sequence[Named | None], fits: Fits, alike: Array) -> Thing:
     has = np.array([one is not None for one in asked])
     counted = Counter(word for one in asked if one for word in set(one.how) if word not in WORDS)
     checks = {}
-    for word, number in counted.items():
-        if number >= LEAST:
+    for word in sorted(counted):
+        if counted[word] >= LEAST:
             having = np.array([one is not None and word in one.how for one in asked])
             if check := learn_examples(having, has & ~having, alike):
                 checks[word] = check

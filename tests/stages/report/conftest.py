@@ -17,7 +17,7 @@ from sprite_lora.results.finished import FinishedColours, SpriteColours
 from sprite_lora.results.people import Agreement, EpochPreference, People
 from sprite_lora.results.plan import Plan
 from sprite_lora.results.records import TrainingRecord
-from sprite_lora.results.scores import EpochScore, MetricWords, PictureScore, Remark, Scores, TrainingLevel
+from sprite_lora.results.scores import EpochScore, MetricWords, NamedThing, PictureScore, Remark, Scores, TrainingLevel
 from sprite_lora.results.selection import Best, SelectedRecord, Selection
 from sprite_lora.results.validation import Attribute, Finding, Histogram, Overview, TokenHistogram, Validation
 
@@ -29,9 +29,20 @@ PROMPTS = {
 REMARKS = {
     (1, "lady_green"): (
         Remark(word="palette", sentence="34 colours cover 95 % of the cells; training sprites have 6 to 13"),
-        Remark(word="background", sentence="not the colour that the prompt names"),
+        Remark(word="not as asked", sentence="solid green background: drawn teal"),
     ),
     (3, "lad_blue"): (Remark(word="copy", sentence="96% of the figure is training sprite lad_012"),),
+}
+NAMED = {
+    (1, "lady_green"): (
+        NamedThing(asked="blue eyes", shows="yes", sentence="blue eyes: yes", chance=0.9),
+        NamedThing(
+            asked="solid green background",
+            shows="otherwise",
+            sentence="solid green background: drawn teal",
+            chance=0.1,
+        ),
+    ),
 }
 SCORES = {0: 2.0, 1: 5.0, 2: 8.25, 3: 8.0}
 
@@ -90,7 +101,7 @@ def write_picture(path: Path, pixels: np.ndarray) -> None:
 
 
 def scores() -> Scores:
-    words = [("copies", "an epoch"), ("residual", "a picture"), ("background", "a picture")]
+    words = [("copies", "an epoch"), ("residual", "a picture"), ("things", "a picture")]
     return Scores(
         training=TrainingLevel(score=9.5, copy_limit=0.2, nearest=0.5),
         metrics=tuple(MetricWords(name=name, label=name, cost=f"of {of}: {name}", weight=0.5) for name, of in words),
@@ -107,7 +118,7 @@ def epoch(number: int, score: float) -> EpochScore:
         worst=score - 0.5,
         error=0.25,
         faults={"copies": 0.4 if number == 3 else 0.0, "sameness": 0.0},
-        qualities={"residual": score / 10, "background": 0.75},
+        qualities={"residual": score / 10, "things": 0.75},
         remarks=(Remark(word="copies", sentence=said),) if number == 3 else (),
         drawn=tuple(
             PictureScore(
@@ -119,6 +130,7 @@ def epoch(number: int, score: float) -> EpochScore:
                 qualities={"residual": score / 10},
                 measures={"colours_95": 34},
                 remarks=REMARKS.get((number, name), ()),
+                named=NAMED.get((number, name), ()),
                 checkpoint=f"{number}" * 8 if number else "",
                 prompt=prompt,
                 pixels=hashlib.sha256(f"{number} {name}".encode()).hexdigest(),

@@ -172,3 +172,10 @@ def test_no_gain_is_said_first(run_folder, edit_json):
 
 def test_long_names_break_at_underscores_and_stay_escaped():
     assert breakable("lady_<b>_x") == "lady_<wbr>&lt;b&gt;_<wbr>x"
+
+
+def test_named_things_that_are_drawn_otherwise_stand_under_the_picture(page):
+    """All answers are said with the enlarged picture."""
+    assert '<span class="wrong">solid green background: drawn teal</span>' in page
+    assert '<span class="wrong">blue eyes' not in page
+    assert "Named: blue eyes: yes | solid green background: drawn teal." in page

@@ -54,7 +54,8 @@ def test_scores_hold_what_select_and_report_say(project, run_of_three, score):
     assert (lad.name, lad.prompt, lad.checkpoint) == ("lad", "portrait of a lad, solid gray background", f"{3:064x}")
     assert (lad.nearest, lad.nearest_sprite) == (0, "lad_001")
     assert (lad.remarks[0].word, lad.remarks[0].sentence) == ("copy", "100% of the figure is training sprite lad_001")
-    assert set(lad.qualities) - set(lady.qualities) == {"background"}, "her prompt names no background"
+    assert lad.named[0].asked == "solid gray background"
+    assert not lady.named, "her prompt names nothing"
     assert found.epochs[3].remarks[0].word == "copies"
     assert found.epochs[0].checkpoint == ""
 
@@ -70,7 +71,7 @@ def test_tables_hold_a_row_per_picture_and_per_epoch(project, run_of_three):
     assert by["3", "lad"]["nearest_sprite"] == "lad_001"
     assert by["3", "lad"]["remarks"].startswith("copy: 100% of the figure is training sprite lad_001")
     assert "smooth: " in by["0", "lad"]["remarks"]
-    assert by["2", "lady"]["background"] == "", "its prompt names no background"
+    assert by["2", "lady"]["things"] == "", "its prompt names nothing"
     with (project / "reports/score_by_epoch.csv").open(newline="") as file:
         epochs = list(csv.DictReader(file))
     assert [row["epoch"] for row in epochs] == ["0", "1", "2", "3"]

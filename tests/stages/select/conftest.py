@@ -51,6 +51,7 @@ def picture(name: str, score: float, checkpoint: str) -> PictureScore:
         qualities=QUALITIES,
         measures={},
         remarks=(),
+        named=(),
         checkpoint=checkpoint,
         prompt=name,
         pixels=hashlib.sha256(f"{name} {checkpoint}".encode()).hexdigest(),
