@@ -20,7 +20,7 @@ from sprite_lora.core.params import load
 from sprite_lora.kohya.train_params import Train
 from sprite_lora.results.scores import EpochScore, Scores
 from sprite_lora.results.selection import Selection
-from stages.select.merit import score_spread
+from stages.select.paired import differences
 
 SHOWN = ("palette", "stray", "detail", "layout", "background", "copies")
 
@@ -39,7 +39,7 @@ def verdict(epochs: Sequence[EpochScore], selected: float) -> tuple[str, bool]:
     """What the run shows, and whether it shows both: a decline, and a selection that is not taken in by it."""
     last, best = epochs[-1], max(epochs, key=lambda epoch: epoch.score)
     chosen = next(epoch for epoch in epochs if epoch.number == selected)
-    fall, error = best.score - last.score, score_spread(best, last)
+    fall, error = best.score - last.score, differences(best, last).error
     text = (
         f"epoch {last.number} lies {fall:.2f} below the best, epoch {best.number}"
         f" (standard error of the difference over the prompts: {error:.2f}; bound: above it)\n"

@@ -13,7 +13,7 @@ from statistics import mean
 import dvc.api
 
 from sprite_lora.results.scores import EpochScore, Scores
-from stages.select.merit import score_spread
+from stages.select.paired import differences
 
 
 def trained(revision: str) -> Sequence[EpochScore]:
@@ -34,7 +34,7 @@ def main() -> None:
             apart = mean(other.picture_scores[prompt] - score for prompt, score in one.picture_scores.items())
             print(
                 f"{name:12} epoch {other.number}: {other.score:.2f} : {one.score:.2f} of {wanted.plain},"
-                f" {apart:+.2f} +- {score_spread(one, other):.2f}, ratio {other.score / one.score:.2f}"
+                f" {apart:+.2f} +- {differences(one, other).error:.2f}, ratio {other.score / one.score:.2f}"
             )
 
 

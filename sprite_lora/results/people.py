@@ -163,13 +163,14 @@ class Ranking:
 
     def points(self, epoch: Epoch) -> float:
         """Of 10: see EpochPreference."""
-        return float(self._draws_of(epoch).mean())
+        return float(self.draws_of(epoch).mean())
 
     def spread(self, one: Epoch, other: Epoch) -> float:
         """Standard deviation of the difference of two epochs' points."""
-        return float((self._draws_of(one) - self._draws_of(other)).std())
+        return float((self.draws_of(one) - self.draws_of(other)).std())
 
-    def _draws_of(self, epoch: Epoch) -> Array:
+    def draws_of(self, epoch: Epoch) -> Array:
+        """An epoch's column of `draws`."""
         return self.draws[:, self.drawings.epochs.index(epoch)]
 
     @cached_property

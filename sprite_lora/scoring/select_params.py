@@ -2,7 +2,17 @@
 
 from pydantic import Field
 
-from sprite_lora.core.params import Section
+from sprite_lora.core.params import Section, Strict
+
+
+class ProductionReady(Strict):
+    """What an epoch must reach to be usable."""
+
+    least_score: float = Field(default=6.5, ge=0, le=10, description="points of 10: an epoch below it is not usable")
+    failed_below: float = Field(default=5.0, ge=0, le=10, description="points of 10: a picture below it has failed")
+    most_failed: float = Field(
+        default=0.25, ge=0, le=1, description="share of an epoch's pictures that may have failed"
+    )
 
 
 class Select(Section):
@@ -19,4 +29,7 @@ class Select(Section):
     )
     people: float = Field(
         default=0.0, ge=0, le=1, description="weight of people's ratings in the choice; 0 = the score alone decides"
+    )
+    production_ready: ProductionReady = Field(
+        default_factory=ProductionReady, description="where no epoch reaches this, the verdict is: none is usable"
     )

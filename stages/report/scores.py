@@ -36,17 +36,26 @@ def scores(facts: Facts) -> Scores:
             epoch.number,
             "selected" if facts.is_selected(epoch) else label(epoch),
             facts.is_selected(epoch),
-            (points(epoch.score), *(figure(epoch.metrics.get(name)) for name in columns)),
+            (
+                points(epoch.score),
+                chance(facts.selection.chance(epoch.number)),
+                *(figure(epoch.metrics.get(name)) for name in columns),
+            ),
         )
         for epoch in facts.scores.epochs
     )
     meanings = tuple((metric.name, metric.cost) for metric in facts.scores.metrics)
-    return Scores(score_chart(facts), ("score", *columns), rows, meanings)
+    return Scores(score_chart(facts), ("score", "best", *columns), rows, meanings)
 
 
 def figure(value: float | None) -> str:
     """A metric's value, a dash where there is none."""
     return "\N{EN DASH}" if value is None else f"{value:.3f}"
+
+
+def chance(value: float | None) -> str:
+    """The chance to be the best, a dash where an epoch takes no part."""
+    return "\N{EN DASH}" if value is None else f"{value:.0%}"
 
 
 def score_chart(facts: Facts) -> Chart:

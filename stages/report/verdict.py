@@ -33,8 +33,10 @@ class Finished:
 class Verdict:
     """What templates/verdict.html shows."""
 
-    helps: bool
-    """False where the untouched base scores as high: then there is nothing to take."""
+    usable: bool
+    """False where no epoch reaches select.production_ready."""
+    against: tuple[str, ...]
+    """Why none does."""
     epoch: Epoch
     epochs: Epoch
     figures: tuple[Figure, ...]
@@ -62,6 +64,9 @@ def verdict(facts: Facts) -> Verdict:
     if chosen.runner_up is not None and chosen.margin is not None:
         error = f", \N{PLUS-MINUS SIGN} {points(chosen.spread)}" if chosen.spread is not None else ""
         figures.append(Figure("Margin", signed(chosen.margin), "points", f"against epoch {chosen.runner_up}{error}"))
+    chance = chosen.chance(chosen.epoch)
+    if chosen.runner_up is not None and chance is not None:
+        figures.append(Figure("How sure", f"{chance:.0%}", "", "chance to be the best, by these prompts"))
     if base:
         gain = signed(best.score - base.score)
         figures.append(Figure("Gain", gain, "points", f"untouched base: {points(base.score)}"))
@@ -78,7 +83,8 @@ def verdict(facts: Facts) -> Verdict:
         for prompt, found in facts.colours.items()
     )
     return Verdict(
-        helps=base is None or best.score > base.score,
+        usable=chosen.usable,
+        against=chosen.reasons_against,
         epoch=chosen.epoch,
         epochs=facts.scores.epochs[-1].number,
         figures=tuple(figures),

@@ -1,11 +1,11 @@
 """What an epoch is chosen by: its score, and what people prefer as far as it weighs."""
 
 from dataclasses import dataclass
-from math import hypot, sqrt
-from statistics import stdev
+from math import hypot
 
 from sprite_lora.results.people import Ranking
 from sprite_lora.results.scores import EpochScore
+from stages.select.paired import differences
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,13 @@ class Merit:
 
     def spread(self, one: EpochScore, other: EpochScore) -> float:
         """Standard error of the difference of two epochs' points."""
-        error = (1 - self.weight) * score_spread(one, other)
+        return hypot((1 - self.weight) * differences(one, other).error, self.people_spread(one, other))
+
+    def people_spread(self, one: EpochScore, other: EpochScore) -> float:
+        """The part of it that comes from people's ratings: more pictures don't change it."""
         if not self.people or not self.weight:
-            return error
-        return hypot(error, self.weight * self.people.spread(one.number, other.number))
+            return 0.0
+        return self.weight * self.people.spread(one.number, other.number)
 
 
 SCORE_ALONE = Merit()
-
-
-def score_spread(one: EpochScore, other: EpochScore) -> float:
-    """Standard error, in points, of the mean difference of two epochs' scores over the prompts that both drew.
-
-    Paired: the same prompt and seed drew both pictures, so what makes one prompt harder than another cancels out.
-    0 for fewer than two prompts, where nothing is known about it.
-    """
-    first, second = one.picture_scores, other.picture_scores
-    differences = [first[name] - second[name] for name in first.keys() & second.keys()]
-    return stdev(differences) / sqrt(len(differences)) if len(differences) > 1 else 0.0

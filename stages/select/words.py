@@ -6,20 +6,27 @@ from sprite_lora.lora.epochs import Epoch
 from sprite_lora.results.scores import EpochScore, MetricWords
 from sprite_lora.scoring.copies import COPIES
 from stages.select.choose import Choice
+from stages.select.paired import prompts
 
 WORTH_SAYING = 0.1
 """Points of 10 that a metric must account for to be named as a reason."""
+
+LIKELY = 0.05
+"""Chance of being the best from which an epoch is named."""
 
 
 def reasons(choice: Choice, base: EpochScore | None, trained: int, metrics: Sequence[MetricWords]) -> list[str]:
     """Sentences, the most important first. `trained` is the number of epochs there were to choose from."""
     chosen, other = choice.chosen, choice.runner_up
     found = [f"Epoch {chosen.number} scores {chosen.score:.2f} of 10{_standing(choice, trained)}."]
+    if other is not None:
+        found.append(how_sure(choice))
     if choice.best is not chosen:
         more = choice.merit.of(choice.best) - choice.merit.of(chosen)
+        error = choice.merit.spread(choice.best, chosen)
         found.append(
-            f"Epoch {choice.best.number} {'has' if choice.merit.weight else 'scores'} {more:.2f} more, less than "
-            f"{_evidence(choice)} can tell apart; the earlier epoch has the same quality with less training."
+            f"Epoch {choice.best.number} {'has' if choice.merit.weight else 'scores'} {more:.2f} more (standard error "
+            f"{error:.2f}), which counts as a tie by {_evidence(choice)}; the earlier epoch needs less training."
         )
     elif other is not None and chosen.score > other.score:
         why = strengths(chosen, other, metrics)
@@ -33,6 +40,17 @@ def reasons(choice: Choice, base: EpochScore | None, trained: int, metrics: Sequ
             "copied from training sprites."
         )
     return found
+
+
+def how_sure(choice: Choice) -> str:
+    """How likely the likeliest epochs are the best."""
+    ranked = sorted(choice.chances.items(), key=lambda item: (-item[1], item[0]))
+    likely = [(epoch, chance) for epoch, chance in ranked if chance >= LIKELY or epoch == choice.chosen.number]
+    named = [f"{chance:.0%} for epoch {epoch:g}" for epoch, chance in likely]
+    return (
+        f"Chance to be the best, had other prompts of this kind{_and_ratings(choice)} decided (bootstrap): "
+        f"{', '.join(named)}."
+    )
 
 
 def by_people(choice: Choice, alone: EpochScore) -> list[str]:
@@ -51,20 +69,14 @@ def by_people(choice: Choice, alone: EpochScore) -> list[str]:
     ]
 
 
-def warnings(choice: Choice, base: EpochScore | None, trained: Sequence[EpochScore]) -> list[str]:
-    """What a person should know before using the LoRA; empty where there is nothing."""
+def warnings(choice: Choice, trained: Sequence[EpochScore], more: int | None) -> list[str]:
+    """What a person should know before using the LoRA; empty where there is nothing. `more`: see `more_pictures`."""
     chosen, other = choice.chosen, choice.runner_up
-    found = []
-    if base is not None and chosen.score <= base.score:
-        found.append(
-            f"No epoch beats the untouched base ({base.score:.2f}): this LoRA does not help. Look at the pictures, "
-            "then at captions, prompts and learning rates."
-        )
-    found += [f"{remark.word.capitalize()}: {remark.sentence}." for remark in chosen.remarks]
+    found = [f"{remark.word.capitalize()}: {remark.sentence}." for remark in chosen.remarks]
     if other is not None and len(choice.tied) > 1:
         found.append(
-            f"Epochs {_listed([epoch.number for epoch in choice.tied])} can't be distinguished by {_evidence(choice)}; "
-            f"more {'prompts or ratings sharpen' if choice.merit.weight else 'prompts sharpen'} the choice."
+            f"Epochs {_listed([epoch.number for epoch in choice.tied])} tie by {_evidence(choice)}; "
+            + _to_tell(choice, more)
         )
     elif len(trained) > 1 and chosen is trained[-1]:
         found.append("The last epoch is the best: it may still get better with more epochs (train.max_train_epochs).")
@@ -73,6 +85,17 @@ def warnings(choice: Choice, base: EpochScore | None, trained: Sequence[EpochSco
     if dead:
         found.append(f"Collapsed, flat or black: {'epoch' if len(dead) == 1 else 'epochs'} {_listed(dead)}.")
     return found
+
+
+def _to_tell(choice: Choice, more: int | None) -> str:
+    """What would tell the chosen epoch from the runner-up."""
+    if more is None:
+        return "more ratings sharpen the choice." if choice.merit.weight else "as far as the score sees, any will do."
+    one, other = sorted(epoch.number for epoch in (choice.chosen, choice.runner_up) if epoch)
+    return (
+        f"draw {more} more pictures per epoch, of other prompts, to tell {one:g} from {other:g}, if these stay "
+        f"{abs(choice.margin or 0.0):.2f} points apart."
+    )
 
 
 def _unheard(choice: Choice) -> list[str]:
@@ -117,9 +140,10 @@ def _standing(choice: Choice, trained: int) -> str:
     if other is None:
         return "; it is the only one" if trained == 1 else "; no other epoch is free of copied sprites"
     margin, error, weight = choice.margin or 0.0, choice.spread, choice.merit.weight
+    if margin < 0 and other not in choice.tied:
+        return f"; epoch {other.number} ({other.score:.2f}) is above it, but not usable"
     if margin < 0:
-        known = "prompts and ratings" if weight else "prompts"
-        return f", as good as epoch {other.number} ({other.score:.2f}) within what these {known} can show"
+        return f", a tie with epoch {other.number} ({other.score:.2f})"
     source = "prompts and the ratings" if weight else "prompts"
     noise = f" (standard error of the difference over the {source}: {error:.2f})" if error else ""
     points = f", with people's ratings {choice.merit.of(choice.chosen):.2f}" if weight else ""
@@ -129,7 +153,13 @@ def _standing(choice: Choice, trained: int) -> str:
 def _evidence(choice: Choice) -> str:
     """`these 6 prompts`, and how many ratings where they count."""
     ratings = len(choice.merit.people.ratings) if choice.merit.people and choice.merit.weight else 0
-    return f"these {len(choice.chosen.drawn)} prompts" + (f" and {ratings} ratings" if ratings else "")
+    asked, drawn = len(prompts(choice.chosen)), len(choice.chosen.drawn)
+    pictures = f"{asked} prompts" if asked == drawn else f"{drawn} pictures"
+    return f"these {pictures}" + (f" and {ratings} ratings" if ratings else "")
+
+
+def _and_ratings(choice: Choice) -> str:
+    return " and ratings" if choice.merit.weight else ""
 
 
 def _listed(numbers: list[Epoch]) -> str:

@@ -101,7 +101,8 @@ def selection(epoch):
     """This epoch is selected, the only one."""
     return Selection(
         epoch=epoch, score=5, best=Best(epoch=epoch, score=5), runner_up=None, margin=None, spread=None, tied=(epoch,),
-        passed_over=(), base=None, gain=None, people=None, reasons=(), warnings=(),
+        passed_over=(), base=None, gain=None,
+        people=None, chances=(), reasons=(), warnings=(), more_pictures=None, usable=True, reasons_against=(),
         file="outputs/selected/punk.safetensors", checkpoint="punk.safetensors", model_hash="0",
     )  # fmt: skip
 

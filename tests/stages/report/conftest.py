@@ -18,7 +18,7 @@ from sprite_lora.results.people import Agreement, EpochPreference, People
 from sprite_lora.results.plan import Plan
 from sprite_lora.results.records import TrainingRecord
 from sprite_lora.results.scores import EpochScore, MetricWords, NamedThing, PictureScore, Remark, Scores, TrainingLevel
-from sprite_lora.results.selection import Best, SelectedRecord, Selection
+from sprite_lora.results.selection import Best, Chance, SelectedRecord, Selection
 from sprite_lora.results.validation import Attribute, Finding, Histogram, Overview, TokenHistogram, Validation
 
 HOSTILE = "</script><script>alert(\"x\")</script><img src=x onerror=alert(1)> & 'quoted'"
@@ -195,6 +195,7 @@ def selection() -> Selection:
         runner_up=1,
         margin=3.25,
         spread=0.5,
+        chances=(Chance(epoch=1, best=0.125), Chance(epoch=2, best=0.875)),
         tied=(2,),
         passed_over=(3,),
         base=2.0,
@@ -202,6 +203,9 @@ def selection() -> Selection:
         people=people(),
         reasons=("Epoch 2 scores best.", "Epoch 3 was passed over."),
         warnings=("More prompts sharpen the choice.",),
+        more_pictures=None,
+        usable=True,
+        reasons_against=(),
         file="outputs/selected/punk.safetensors",
         checkpoint="punk-000002.safetensors",
         model_hash="ab" * 32,

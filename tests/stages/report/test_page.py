@@ -162,12 +162,22 @@ def test_what_is_wrong_stands_in_words(run_folder):
     assert "Not considered: too many of its pictures are copies of training sprites." in titles
 
 
-def test_no_gain_is_said_first(run_folder, edit_json):
+def test_none_usable_is_said_first_with_reasons(run_folder, edit_json):
     assert "Take epoch 2 of 3" in Elements(written(run_folder)).text
-    edit_json("reports/score.json", lambda scores: scores["epochs"][0].update({"score": 8.25}))
+    against = {"usable": False, "reasons_against": ["Epoch 2 scores too little.", "It copies."]}
+    edit_json("reports/select.json", lambda selection: selection.update(against))
     spoiled = Elements(written(run_folder)).text
     assert "Take epoch" not in spoiled
-    assert "Least bad: epoch 2 of 3 It does not beat the untouched base" in spoiled
+    assert "The file to take" not in spoiled
+    assert "None is usable Least bad: epoch 2 of 3." in spoiled
+    assert "Why none Epoch 2 scores too little. It copies. Why epoch 2 Epoch 2 scores best." in spoiled
+
+
+def test_chances_stand_beside_the_scores(run_folder):
+    text = Elements(written(run_folder)).text
+    assert "How sure 88% chance to be the best, by these prompts" in text
+    rows = re.findall(r"(\d)(?: selected| untouched base)? \d\.\d\d (\d+%|\N{EN DASH}) ", text)
+    assert rows == [("0", "\N{EN DASH}"), ("1", "12%"), ("2", "88%"), ("3", "\N{EN DASH}")]
 
 
 def test_long_names_break_at_underscores_and_stay_escaped():

@@ -28,20 +28,31 @@ def rule() -> Select:
 
 @pytest.fixture
 def epoch() -> Callable[..., EpochScore]:
-    """epoch(3, [8, 9], copies=0.1): an epoch by its pictures' scores."""
+    """epoch(3, [8, 9], copies=0.1): an epoch by its pictures' scores.
 
-    def epoch(number: int, scores: list[float], checkpoint: str | None = None, **marks: float) -> EpochScore:
+    epoch(3, [[8, 9], [7, 6]]): two prompts, each with two seeds.
+    """
+
+    def epoch(
+        number: int, scores: list[float] | list[list[float]], checkpoint: str | None = None, **marks: float
+    ) -> EpochScore:
+        by_prompt = [one if isinstance(one, list) else [one] for one in scores]
+        scores = [score for seeds in by_prompt for score in seeds]
+        prompts = [f"prompt{place}" for place, seeds in enumerate(by_prompt) for _ in seeds]
         mean = sum(scores) / len(scores)
         faults = {metric.name: marks.pop(metric.name, 0.0) for metric in EPOCH_METRICS}
         found = EpochVerdict(mean, mean, min(scores), 0.0, faults, QUALITIES | marks)
-        drawn = [picture(f"prompt{i}", score, checkpoint or checkpoint_of(number)) for i, score in enumerate(scores)]
+        drawn = [
+            picture(f"picture{place}", prompt, score, checkpoint or checkpoint_of(number))
+            for place, (prompt, score) in enumerate(zip(prompts, scores, strict=True))
+        ]
         said = [Remark(word=word, sentence=sentence) for word, sentence in epoch_remarks(found)]
         return EpochScore(number=number, **vars(found), remarks=tuple(said), drawn=tuple(drawn))
 
     return epoch
 
 
-def picture(name: str, score: float, checkpoint: str) -> PictureScore:
+def picture(name: str, prompt: str, score: float, checkpoint: str) -> PictureScore:
     return PictureScore(
         name=name,
         score=score,
@@ -53,7 +64,7 @@ def picture(name: str, score: float, checkpoint: str) -> PictureScore:
         remarks=(),
         named=(),
         checkpoint=checkpoint,
-        prompt=name,
+        prompt=prompt,
         pixels=hashlib.sha256(f"{name} {checkpoint}".encode()).hexdigest(),
     )
 

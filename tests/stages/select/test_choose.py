@@ -6,7 +6,7 @@ import pytest
 
 from sprite_lora.scoring.select_params import Select
 from stages.select.choose import choose
-from stages.select.merit import score_spread
+from stages.select.paired import differences
 
 
 def test_best_score_wins(epoch, rule):
@@ -41,8 +41,8 @@ def test_the_same_gain_on_every_prompt_is_no_tie(epoch, rule):
 
 
 def test_spread_is_the_standard_error_of_the_paired_difference(epoch):
-    assert score_spread(epoch(1, [5, 6, 9]), epoch(2, [4, 4, 6])) == pytest.approx(1 / sqrt(3))
-    assert score_spread(epoch(1, [5]), epoch(2, [4])) == 0
+    assert differences(epoch(1, [5, 6, 9]), epoch(2, [4, 4, 6])).error == pytest.approx(1 / sqrt(3))
+    assert differences(epoch(1, [5]), epoch(2, [4])).error == 0
 
 
 def test_copies_are_passed_over(epoch, rule):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import sha256
@@ -35,7 +36,36 @@ def test_base_is_never_selected(project, epoch, capsys):
     root = project([epoch(0, [9, 9]), epoch(1, [3, 3]), epoch(2, [2, 2])])
     main()
     assert json.loads((root / "reports/select.json").read_text())["epoch"] == 1
-    assert "warning: No epoch beats the untouched base" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "none is usable:\n- Epoch 1 scores 3.00 of 10, less than 6.5" in out
+    assert "- It does not beat the untouched base (9.00)" in out
+
+
+def test_how_sure_and_whether_usable_are_written(project, epoch):
+    root = project([epoch(0, [1, 1, 1]), epoch(1, [7, 8, 9]), epoch(2, [7.5, 7.5, 9.5]), epoch(3, [9, 9, 9], copies=1)])
+    main()
+    found = Selection.read(root)
+    assert [chance.epoch for chance in found.chances] == [1, 2]
+    assert sum(chance.best for chance in found.chances) == pytest.approx(1, abs=2e-4)
+    assert found.chance(2) > found.chance(1) > 0
+    assert (found.chance(3), found.chance(0)) == (None, None)
+    assert (found.usable, found.reasons_against) == (True, ())
+    assert (found.epoch, found.tied, found.more_pictures) == (1, (1, 2), 10)
+    params = root / "params.yaml"
+    params.write_text(params.read_text().replace("least_score: 6.5", "least_score: 9"))
+    main()
+    found = Selection.read(root)
+    assert not found.usable
+    assert found.reasons_against == ("Epoch 2 scores 8.17 of 10, less than 9 (select.production_ready.least_score).",)
+
+
+def test_params_of_before_are_read_as_they_are(project, epoch):
+    root = project([epoch(1, [6.6, 6.6])])
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    del params["select"]["production_ready"]
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    main()
+    assert Selection.read(root).usable
 
 
 def test_people_turn_the_choice_as_far_as_they_weigh(project, epoch):

@@ -1,5 +1,7 @@
 """Every sentence that a person may read."""
 
+import re
+
 import pytest
 from rated import rated, run
 
@@ -7,6 +9,7 @@ from sprite_lora.results.people import rank
 from sprite_lora.results.ratings import Ratings
 from stages.select.choose import choose
 from stages.select.merit import Merit
+from stages.select.more import more_pictures
 from stages.select.words import by_people, reasons, strengths, warnings
 
 
@@ -15,26 +18,49 @@ def said(rule, words):
     """said(trained, base): the reasons and the warnings, each as one text."""
 
     def said(trained, base=None):
-        choice = choose(trained, rule)
-        return " ".join(reasons(choice, base, len(trained), words)), " ".join(warnings(choice, base, trained))
+        choice = choose(trained, rule, base=base)
+        mind = warnings(choice, trained, more_pictures(choice, rule))
+        return " ".join(reasons(choice, base, len(trained), words)), " ".join(mind)
 
     return said
 
 
 def test_margin_noise_reason_and_gain_are_said(epoch, said):
-    trained = [epoch(1, [8, 8.5], background=0.5), epoch(2, [9, 9.1]), epoch(3, [5, 6])]
+    trained = [epoch(1, [8, 8.5], palette=0.5), epoch(2, [9, 9.1]), epoch(3, [5, 6])]
     why, mind = said(trained, epoch(0, [2, 2]))
     assert "Epoch 2 scores 9.05 of 10, 0.80 above the next, epoch 1 (standard error of the difference" in why
-    assert "What sets it above epoch 1: backgrounds as the prompts name them (0.90 against 0.50)." in why
+    assert "What sets it above epoch 1: a palette like the training sprites' (0.90 against 0.50)." in why
     assert "The untouched base scores 2.00: the LoRA gains 7.05." in why
     assert mind == ""
 
 
 def test_tie_is_said(epoch, said):
     why, mind = said([epoch(1, [8, 8]), epoch(2, [8, 8.02])])
-    assert "Epoch 1 scores 8.00 of 10, as good as epoch 2 (8.01) within what these prompts can show." in why
-    assert "Epoch 2 scores 0.01 more, less than these 2 prompts can tell apart" in why
-    assert "Epochs 1 and 2 can't be distinguished" in mind
+    assert "Epoch 1 scores 8.00 of 10, a tie with epoch 2 (8.01)." in why
+    assert "Epoch 2 scores 0.01 more (standard error 0.01), which counts as a tie by these 2 prompts;" in why
+    assert "Epochs 1 and 2 tie by these 2 prompts; as far as the score sees, any will do." in mind
+
+
+def test_how_many_pictures_would_break_a_tie_is_said(epoch, said):
+    """The difference is 0.3 in the mean, 1.273 in its standard deviation: 0.3 > 0.5 x 1.273 / sqrt(5)."""
+    mind = said([epoch(1, [8, 8]), epoch(2, [9.2, 7.4])])[1]
+    assert (
+        "draw 3 more pictures per epoch, of other prompts, to tell 1 from 2, if these stay 0.30 points apart." in mind
+    )
+
+
+def test_chance_to_be_the_best_is_said(epoch, said):
+    why = said([epoch(1, [8, 8]), epoch(2, [9.2, 7.4]), epoch(3, [1, 1])])[0]
+    assert "Chance to be the best, had other prompts of this kind decided (bootstrap): " in why
+    assert re.search(r": 7\d% for epoch 2, 2\d% for epoch 1\.", why)
+    assert "Chance" not in said([epoch(1, [8, 8])])[0]
+
+
+def test_a_higher_epoch_that_is_not_usable_is_said(epoch, said):
+    why = said([epoch(1, [7, 7, 7, 7]), epoch(2, [10, 10, 10, 4]), epoch(3, [10, 10, 4, 4])])[0]
+    assert "Epoch 2 scores 8.50" in why
+    why = said([epoch(1, [7, 7, 7, 7]), epoch(2, [10, 10, 4.5, 4.5])])[0]
+    assert "Epoch 1 scores 7.00 of 10; epoch 2 (7.25) is above it, but not usable." in why
 
 
 def test_last_epoch_being_best_is_said(epoch, said):
@@ -43,10 +69,8 @@ def test_last_epoch_being_best_is_said(epoch, said):
     assert "train.max_train_epochs" not in said([epoch(1, [9, 9])])[1]
 
 
-def test_no_gain_over_the_base_is_said(epoch, said):
-    why, mind = said([epoch(1, [3, 3]), epoch(2, [2, 2])], epoch(0, [4, 4]))
-    assert "No epoch beats the untouched base (4.00)" in mind
-    assert "gains" not in why
+def test_no_gain_over_the_base_is_no_reason(epoch, said):
+    assert "gains" not in said([epoch(1, [3, 3]), epoch(2, [2, 2])], epoch(0, [4, 4]))[0]
 
 
 def test_copies_are_said(epoch, said):
@@ -87,7 +111,7 @@ def test_people_are_said_as_far_as_they_weigh(rule, words):
     assert "The score alone would select epoch 4 (4.40)." in why
     unheard = choose(trained, rule, Merit(ranking, 0.0))
     assert by_people(unheard, alone) == []
-    (mind,) = [said for said in warnings(unheard, None, trained) if "People" in said]
+    (mind,) = [said for said in warnings(unheard, trained, None) if "People" in said]
     assert mind.startswith("People like epoch 2 best (")
     assert mind.endswith("weigh 0% in this choice (select.people).")
 
@@ -95,6 +119,6 @@ def test_people_are_said_as_far_as_they_weigh(rule, words):
 def test_nobody_having_rated_is_said_only_where_people_were_to_weigh(rule):
     trained = run(2, 2)
     nothing = rank(Ratings(), trained)
-    wanted = " ".join(warnings(choose(trained, rule, Merit(nothing, 0.5)), None, trained))
+    wanted = " ".join(warnings(choose(trained, rule, Merit(nothing, 0.5)), trained, None))
     assert "select.people is 0.5, but nobody rated a pair of these pictures: the score alone decides." in wanted
-    assert "rated" not in " ".join(warnings(choose(trained, rule, Merit(nothing, 0.0)), None, trained))
+    assert "rated" not in " ".join(warnings(choose(trained, rule, Merit(nothing, 0.0)), trained, None))
