@@ -17,7 +17,7 @@ from benchmarks.nano_base import border_share, grid_fit, nearest, report, rim
 from demo.portraits.persona import BACKGROUNDS
 from sprite_lora.bases.base_model import load_base
 from sprite_lora.bases.drawing import draw
-from sprite_lora.bases.sample_params import Sample
+from sprite_lora.bases.seeds_params import SampleSeeds
 from sprite_lora.core import machine
 from sprite_lora.core.params import Paths, load
 from sprite_lora.core.record import base_hash
@@ -35,7 +35,7 @@ from stages.sample.epoch import Checkpoint, Setup
 from stages.score.__main__ import learn
 
 
-def make_setup(paths: Paths, sample: Sample, train: Train) -> Setup:
+def make_setup(paths: Paths, sample: SampleSeeds, train: Train) -> Setup:
     """The default run's own way of drawing."""
     return Setup(
         base=load_base(paths.base, torch.float32, torch.device("cpu")),
@@ -57,7 +57,7 @@ def figures(setup: Setup, checkpoint: Checkpoint, seeds: range, ruler: Training,
         machine.one_thread_each(machine.cores()) as pool,
     ):
         for seed in seeds:
-            seeded = Setup(**{**vars(setup), "sample": setup.sample.model_copy(update={"seed": seed})})
+            seeded = Setup(**{**vars(setup), "sample": setup.sample.model_copy(update={"seed": seed, "seeds": ()})})
             drawn = pool.map(partial(draw, setup.base), map(seeded.drawing, setup.sample.prompts))
             for prompt, (pixels, _) in zip(setup.sample.prompts.values(), drawn, strict=True):
                 fits.append(grid_fit(pixels))
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--grid-fit", type=float, default=0.97, help="bound; 0.95 for the real sprites")
     parser.add_argument("--border-share", type=float, default=0.8, help="bound; 0.7 for the real sprites")
     wanted = parser.parse_args()
-    paths, sample, train, score = load(Paths), load(Sample), load(Train), load(Score)
+    paths, sample, train, score = load(Paths), load(SampleSeeds), load(Train), load(Score)
     machine.deterministic()
     torch.set_num_threads(1)
     setup = make_setup(paths, sample, train)

@@ -13,7 +13,7 @@ from sprite_lora.kohya.train_params import FLAGS
 OF_PACKAGE = tuple(name for name, row in FLAGS.items() if row.section == "package")
 """Keys of the section `package` that change what is trained."""
 
-SAMPLING = ("seed", "steps", "guidance_scale", "scheduler", "negative_prompt", "network_mul", "size")
+SAMPLING = ("seed", "seeds", "steps", "guidance_scale", "scheduler", "negative_prompt", "network_mul", "size")
 """How prompts are drawn."""
 
 AFTER = ("validate", "score", "select", "finish", "report")

@@ -58,7 +58,7 @@ def verdict(facts: Facts) -> Verdict:
             "Score",
             points(best.score),
             "of 10",
-            f"\N{PLUS-MINUS SIGN} {points(best.error)} over {plural(len(facts.prompts), 'prompt')}",
+            f"\N{PLUS-MINUS SIGN} {points(best.error)} over {counted(facts)}",
         )
     ]
     if chosen.runner_up is not None and chosen.margin is not None:
@@ -99,6 +99,12 @@ def verdict(facts: Facts) -> Verdict:
             ("Fingerprint", facts.record.fingerprint if facts.record else ""),
         ),
     )
+
+
+def counted(facts: Facts) -> str:
+    """Over what a score is a mean."""
+    drawn = len(facts.prompts)
+    return plural(drawn, "prompt" if len(set(facts.prompts.values())) == drawn else "picture")
 
 
 def swatches(palette: Mapping[str, int]) -> tuple[Swatch, ...]:

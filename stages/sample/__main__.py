@@ -1,15 +1,15 @@
 """Draw the fixed prompts with epochs of a LoRA; epoch 0 is the untouched base.
 
 Reads   params.yaml (paths, sample, train), the base model, paths.dataset/manifest.json (resolution), paths.checkpoints
-Writes  paths.samples/epoch-NN/<prompt>.png, each with the record of what made it; copies below paths.state until the
-        last shard has finished
+Writes  paths.samples/epoch-NN/<prompt>.png, with several seeds <prompt>.<seed>.png, each with the record of what made
+        it; copies below paths.state until the last shard has finished
 Command python -m stages.sample --epochs 0,1,2     (all saved epochs without --epochs)
 
 `snakemake --cores 1 sample_epoch` calls this once per shard of epochs: loading the base costs more than drawing.
 
 It draws on a CUDA GPU where torch sees one, in train.mixed_precision, one picture after the other; else on the CPU in
 float32, with one thread per picture and as many pictures at once as the process may use cores (whatever OMP_NUM_THREADS
-says; Snakemake exports 1). Noise comes from a CPU generator started with sample.seed for each picture by itself. So
+says; Snakemake exports 1). Noise comes from a CPU generator started with the seed for each picture by itself. So
 neither order, company, shards nor the number of cores change a byte of a picture.
 """
 
@@ -23,7 +23,7 @@ import torch
 
 from sprite_lora.bases.autoencoder import vae_hash
 from sprite_lora.bases.base_model import load_base
-from sprite_lora.bases.sample_params import Sample
+from sprite_lora.bases.seeds_params import SampleSeeds
 from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError, run_stage
 from sprite_lora.core.header import read_header
@@ -44,7 +44,7 @@ from stages.sample.shards import chosen_epochs, require_checkpoints, run_checkpo
 def main() -> None:
     arguments = parse(sys.argv[1:])
     require_starter()
-    paths, sample, train = load(Paths), load(Sample), load(Train)
+    paths, sample, train = load(Paths), load(SampleSeeds), load(Train)
     files = run_checkpoints(paths, train)
     epochs = chosen_epochs(files, arguments.epochs)
     require_checkpoints(files, epochs)
@@ -64,7 +64,7 @@ def main() -> None:
             started = time.monotonic()
             folder = epoch_folder(paths.samples, one.epoch)
             drawn += draw_epoch(setup, one, folder, at_once)
-            print(f"{folder}: {len(sample.prompts)} pictures in {time.monotonic() - started:.1f} s", flush=True)
+            print(f"{folder}: {len(sample.pictures)} pictures in {time.monotonic() - started:.1f} s", flush=True)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -79,7 +79,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def set_up(paths: Paths, sample: Sample, train: Train, resolution: int, shard: int) -> Setup:
+def set_up(paths: Paths, sample: SampleSeeds, train: Train, resolution: int, shard: int) -> Setup:
     """Load the base model and say on what it draws."""
     started = time.monotonic()
     machine.deterministic()

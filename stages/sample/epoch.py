@@ -1,7 +1,7 @@
 """All pictures of one epoch: the LoRA hooked in, the prompts encoded and drawn, each picture stamped."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from PIL import Image
 
 from sprite_lora.bases.base_model import BaseModel
 from sprite_lora.bases.drawing import Drawing, draw, draw_in_turn, needs_turns
-from sprite_lora.bases.sample_params import Sample
+from sprite_lora.bases.seeds_params import SampleSeeds
 from sprite_lora.core import machine
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.starter import require_starter
@@ -35,7 +35,7 @@ class Setup:
     base: BaseModel
     base_name: str
     base_hash: str
-    sample: Sample
+    sample: SampleSeeds
     resolution: int
     """Side of the pictures, in pixels: the dataset's."""
     max_token_length: int
@@ -51,15 +51,17 @@ class Setup:
 
     def drawing(self, name: str) -> Drawing:
         """How the picture of that name is drawn."""
-        return Drawing.of(
+        prompt, seed = self.sample.pictures[name]
+        one = Drawing.of(
             self.sample,
-            name,
+            prompt,
             self.resolution,
             max_token_length=self.max_token_length,
             clip_skip=self.clip_skip,
             v_prediction=self.v_prediction,
             zero_terminal_snr=self.zero_terminal_snr,
         )
+        return replace(one, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,14 @@ def require_short_prompts(setup: Setup) -> None:
 
 
 def draw_epoch(setup: Setup, checkpoint: Checkpoint, folder: Path, at_once: int) -> list[Path]:
-    """Draw every prompt into `folder`, and remove what is no picture of this epoch: leftovers of other prompts.
+    """Draw every prompt with every seed into `folder`; return the pictures' paths.
 
-    Returns the pictures' paths.
+    What is no picture of this epoch is removed: leftovers of other prompts and seeds.
 
     `at_once` pictures are drawn side by side, each on one thread: a picture's bytes do not depend on the number, and
     small models gain more from it than from threads inside each operation, which wait for each other all the time.
     """
-    everything = list(setup.sample.prompts)
+    everything = list(setup.sample.pictures)
     require_starter()
     clear(folder, keep={f"{name}.png" for name in everything})
     records = {name: picture_record(setup, checkpoint, name) for name in everything}
@@ -153,6 +155,7 @@ def clear(folder: Path, keep: set[str]) -> None:
 def picture_record(setup: Setup, checkpoint: Checkpoint, name: str) -> dict[str, Any]:
     """What made the picture, without device, clock or folder; DVC's own deps say the rest."""
     sample = setup.sample
+    prompt, seed = sample.pictures[name]
     return {
         "stage": sample.key,
         "name": name,
@@ -161,9 +164,9 @@ def picture_record(setup: Setup, checkpoint: Checkpoint, name: str) -> dict[str,
         "fingerprint": checkpoint.fingerprint,
         "base": setup.base_hash,
         "vae": setup.vae_hash,
-        "prompt": sample.prompts[name],
+        "prompt": sample.prompts[prompt],
         "negative_prompt": sample.negative_prompt,
-        "seed": sample.seed,
+        "seed": seed,
         "steps": sample.steps,
         "guidance_scale": sample.guidance_scale,
         "scheduler": sample.scheduler,
@@ -177,13 +180,14 @@ def picture_record(setup: Setup, checkpoint: Checkpoint, name: str) -> dict[str,
 def web_ui(setup: Setup, checkpoint: Checkpoint, name: str) -> str:
     """The same for web UIs."""
     sample = setup.sample
+    prompt, seed = sample.pictures[name]
     return web_ui_text(
-        prompt=sample.prompts[name],
+        prompt=sample.prompts[prompt],
         negative_prompt=sample.negative_prompt,
         steps=sample.steps,
         scheduler=sample.scheduler,
         guidance_scale=sample.guidance_scale,
-        seed=sample.seed,
+        seed=seed,
         size=(setup.resolution, setup.resolution),
         model=setup.base_name,
         model_hash=setup.base_hash,

@@ -10,7 +10,7 @@ from typing import Any
 
 from sprite_lora.bases.autoencoder import vae_hash
 from sprite_lora.bases.registry import family_of
-from sprite_lora.bases.sample_params import Sample
+from sprite_lora.bases.seeds_params import SampleSeeds
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.core.files import sha256
 from sprite_lora.core.params import Paths, load
@@ -34,7 +34,7 @@ class Shard:
     files: dict[Epoch, Path]
     """The checkpoint of each saved epoch."""
     paths: Paths
-    sample: Sample
+    sample: SampleSeeds
     train: Train
 
     @property
@@ -46,7 +46,7 @@ class Shard:
     def pictures(self) -> list[str]:
         """What it draws."""
         folders = [epoch_folder(self.paths.samples, epoch) for epoch in self.epochs]
-        return [str(folder / f"{name}.png") for folder in folders for name in self.sample.prompts]
+        return [str(folder / f"{name}.png") for folder in folders for name in self.sample.pictures]
 
     @property
     def log(self) -> str:
@@ -90,7 +90,7 @@ def planned(config: Mapping[str, Any]) -> list[Shard]:
     Ends Snakemake with one message where params.yaml or one of the two is not right.
     """
     try:
-        paths, sample, train = load(Paths), load(Sample), load(Train)
+        paths, sample, train = load(Paths), load(SampleSeeds), load(Train)
         files = run_checkpoints(paths, train)
         groups = dealt(chosen_epochs(files, config.get("epochs")), config.get("shards", 1))
     except SpriteLoraError as error:

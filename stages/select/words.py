@@ -75,8 +75,8 @@ def warnings(choice: Choice, trained: Sequence[EpochScore], more: int | None) ->
     found = [f"{remark.word.capitalize()}: {remark.sentence}." for remark in chosen.remarks]
     if other is not None and len(choice.tied) > 1:
         found.append(
-            f"Epochs {_listed([epoch.number for epoch in choice.tied])} tie by {_evidence(choice)}; "
-            + _to_tell(choice, more)
+            f"Epochs {_listed([epoch.number for epoch in choice.tied])} tie by {_evidence(choice)}"
+            + (f"; {_to_tell(choice, more)}." if not choice.objections else ".")
         )
     elif len(trained) > 1 and chosen is trained[-1]:
         found.append("The last epoch is the best: it may still get better with more epochs (train.max_train_epochs).")
@@ -90,11 +90,11 @@ def warnings(choice: Choice, trained: Sequence[EpochScore], more: int | None) ->
 def _to_tell(choice: Choice, more: int | None) -> str:
     """What would tell the chosen epoch from the runner-up."""
     if more is None:
-        return "more ratings sharpen the choice." if choice.merit.weight else "as far as the score sees, any will do."
+        return "more ratings sharpen the choice" if choice.merit.weight else "as far as the score sees, any will do"
     one, other = sorted(epoch.number for epoch in (choice.chosen, choice.runner_up) if epoch)
     return (
         f"draw {more} more pictures per epoch, of other prompts, to tell {one:g} from {other:g}, if these stay "
-        f"{abs(choice.margin or 0.0):.2f} points apart."
+        f"{abs(choice.margin or 0.0):.2f} points apart"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import TypeAdapter, ValidationError
 
 from sprite_lora.art.finish_params import Finish
-from sprite_lora.bases.sample_params import Sample
+from sprite_lora.bases.seeds_params import SampleSeeds
 from sprite_lora.core.logs_params import Logs
 from sprite_lora.core.params import FILE, Paths, Section, checked_section
 from sprite_lora.core.yaml_text import Lines
@@ -19,7 +19,10 @@ from sprite_lora.results.report_params import Report
 from sprite_lora.scoring.score_params import Score
 from sprite_lora.scoring.select_params import Select
 
-SECTIONS: tuple[type[Section], ...] = (Paths, Validate, Package, Train, Logs, Sample, Score, Select, Finish, Report)
+SECTIONS: tuple[type[Section], ...] = (
+    *(Paths, Validate, Package, Train, Logs, SampleSeeds),
+    *(Score, Select, Finish, Report),
+)
 
 LATENT = 8
 """Pixels per latent cell: the factor of Stable Diffusion's autoencoder."""
@@ -112,6 +115,11 @@ def check_fit(settings: Settings) -> Iterator[Finding]:
     if settings.value("train", "zero_terminal_snr") and settings.value("train", "v_parameterization") is False:
         message = "zero_terminal_snr without v_parameterization: the last timestep shows nothing of a picture"
         yield settings.finding("zero-terminal-snr", ("train", "zero_terminal_snr"), message)
+    if settings.value("sample", "seeds") and (
+        settings.value("logs", "sample_every_n_epochs") or settings.value("logs", "sample_at_first")
+    ):
+        message = "seeds: pictures while it trains (`logs`) are drawn with one seed; leave out either"
+        yield settings.finding("bad-value", ("sample", "seeds"), message)
     for name, row in FLAGS.items():
         if row.refused and settings.written("train", name):
             yield settings.finding("bucket", ("train", name), f"{name} {row.refused}")

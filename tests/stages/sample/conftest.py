@@ -18,7 +18,7 @@ from places import TOKENIZER
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from sprite_lora.bases.base_model import BaseModel, load_base
-from sprite_lora.bases.sample_params import Sample
+from sprite_lora.bases.seeds_params import SampleSeeds
 from sprite_lora.lora.file import write_lora
 from sprite_lora.lora.network import LoRANetwork, ranks_for
 from stages.sample.epoch import Setup
@@ -141,7 +141,7 @@ def make_setup(loaded: Callable[[Path], BaseModel]) -> Callable[..., Setup]:
         for key, value in changes.items():
             (setup if key in setup else sample)[key] = value
         return Setup(
-            base=loaded(folder), base_name=folder.name, base_hash="ba5e" * 16, sample=Sample(**sample), **setup
+            base=loaded(folder), base_name=folder.name, base_hash="ba5e" * 16, sample=SampleSeeds(**sample), **setup
         )
 
     return make

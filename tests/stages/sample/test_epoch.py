@@ -137,6 +137,27 @@ def test_leftovers_are_removed(sd15, make_setup, tmp_path):
     assert sorted(contents(tmp_path)) == ["lad.png", "lady.png"]
 
 
+def test_several_seeds_each_draw_what_they_draw_alone(sd15, make_setup, tmp_path):
+    alone = {}
+    for seed in (42, 7):
+        draw_epoch(make_setup(sd15, seed=seed), Checkpoint(0), tmp_path / str(seed), at_once=2)
+        alone[seed] = contents(tmp_path / str(seed))
+    setup = make_setup(sd15, seeds=[42, 7])
+    draw_epoch(setup, Checkpoint(0), tmp_path / "42", at_once=2)
+    found = sorted((tmp_path / "42").iterdir())
+    assert [path.name for path in found] == ["lad.42.png", "lad.7.png", "lady.42.png", "lady.7.png"], "lad.png is gone"
+    for path in found:
+        record = read_record(path)
+        name, seed = setup.sample.pictures[path.stem]
+        (tmp_path / "alone.png").write_bytes(alone[seed][f"{name}.png"])
+        assert np.array_equal(Image.open(path), Image.open(tmp_path / "alone.png"))
+        assert record == read_record(tmp_path / "alone.png") | {"name": path.stem}
+        assert (record["seed"], read_web_ui(path).settings["Seed"]) == (seed, str(seed))
+    assert len({path.read_bytes() for path in found}) == 4
+    draw_epoch(make_setup(sd15, seeds=[7]), Checkpoint(0), tmp_path / "42", at_once=2)
+    assert contents(tmp_path / "42") == alone[7], "one seed, whichever key names it: the same bytes"
+
+
 def test_prompt_that_would_be_cut_is_refused(sd15, make_setup):
     long = "pixel art, " * 40
     with pytest.raises(SpriteLoraError, match=r"`long` has 120 tokens, train.max_token_length is 75"):

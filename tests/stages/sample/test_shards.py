@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from sprite_lora.bases.sample_params import Sample
+from sprite_lora.bases.seeds_params import SampleSeeds
 from sprite_lora.core.errors import SpriteLoraError
 from stages.sample.shards import chosen_epochs, dealt, require_checkpoints
 
@@ -81,6 +81,6 @@ GOOD = {
     ],
 )
 def test_section_refuses(wrong):
-    Sample(**GOOD)
+    SampleSeeds(**GOOD)
     with pytest.raises(ValidationError):
-        Sample(**{**GOOD, **wrong})
+        SampleSeeds(**{**GOOD, **wrong})

@@ -41,6 +41,10 @@ def test_tie_is_said(epoch, said):
     assert "Epochs 1 and 2 tie by these 2 prompts; as far as the score sees, any will do." in mind
 
 
+def test_between_epochs_that_are_not_usable_nothing_is_to_be_settled(epoch, said):
+    assert said([epoch(1, [3, 3]), epoch(2, [3, 3.02])])[1] == "Epochs 1 and 2 tie by these 2 prompts."
+
+
 def test_how_many_pictures_would_break_a_tie_is_said(epoch, said):
     """The difference is 0.3 in the mean, 1.273 in its standard deviation: 0.3 > 0.5 x 1.273 / sqrt(5)."""
     mind = said([epoch(1, [8, 8]), epoch(2, [9.2, 7.4])])[1]

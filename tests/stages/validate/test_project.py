@@ -306,6 +306,17 @@ def test_settings_that_do_not_fit_together(project):
     assert project.report()["findings"] == []
 
 
+def test_several_seeds_are_not_for_pictures_while_it_trains(project):
+    project.edit(sample__seeds=[42, 7])
+    project.validate()
+    assert rules(project) == []
+    project.edit(logs__sample_every_n_epochs=1)
+    assert project.validate().returncode == 1
+    (case,) = project.report()["findings"]
+    assert (case["rule"], case["severity"]) == ("bad-value", "error")
+    assert "pictures while it trains (`logs`) are drawn with one seed" in case["message"]
+
+
 def test_regularisation_picture_of_another_size_is_noted(project):
     regular_of_another_size(project)
     assert project.validate().returncode == 0
