@@ -131,7 +131,7 @@ def test_the_command_writes_only_what_it_is_told_to_and_what_is_better(fitted_pr
     assert params.read_text() == before
     assert "dvc repro scores anew" in CliRunner().invoke(command, ["--fit", "--write"], catch_exceptions=False).output
     assert load(Score).lost.of("detail") < score.lost.of("detail")
-    with pytest.raises(SpriteLoraError, match="made with other weights of palette, layout"):
+    with pytest.raises(SpriteLoraError, match="made with other weights of palette, detail"):
         CliRunner().invoke(command, ["--fit"], catch_exceptions=False)
     params.write_text(before)
     answers(trained, lambda qualities: picture_score(qualities, 1, score)).write()
