@@ -1,4 +1,4 @@
-"""Sprites spoiled on purpose: what a score must not let pass. An attack takes cells (height, width, 3) and gives others.
+"""Sprites spoiled on purpose: what a score must not let pass. Cells (height, width, 3) in, cells out.
 
 Boxes are those of portraits on 24x24 cells, where the face fills the middle.
 """

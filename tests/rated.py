@@ -22,7 +22,8 @@ def epoch(number: int, scores: Mapping[str, float], drawn: Mapping[str, str] | N
         drawn=tuple(
             PictureScore(
                 name=name, score=score, copies=0, nearest=1, nearest_sprite="lad_001", qualities={}, measures={},
-                remarks=(), named=(), checkpoint=str(number), prompt=name, pixels=(drawn or {}).get(name) or pixels(number, name),
+                remarks=(), named=(), checkpoint=str(number), prompt=name,
+                pixels=(drawn or {}).get(name) or pixels(number, name),
             )
             for name, score in scores.items()
         ),

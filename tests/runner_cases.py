@@ -1,5 +1,6 @@
 """The project here and the machine that ssh reaches, for tests of `sprite-lora run`."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import yaml
 
-USER = "sprite-lora-box"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+"""Of pytest-xdist: each has a machine of its own."""
+
+USER = f"sprite-lora-box{WORKER}"
 
 
 def answer(*command: str) -> str:

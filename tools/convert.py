@@ -27,6 +27,14 @@ ADDED: dict[type[Section], dict[str, Any]] = {
 }
 """Keys that came later and must be there, since dvc.yaml names them, with values that change nothing."""
 
+FORMER = (
+    *(("paths", key) for key in FORMER_PATHS),
+    ("score", "background_softness"),
+    ("score", "lost", "layout"),
+    ("score", "lost", "background"),
+)
+"""Keys that are none any more: results have fixed places, and `structure` and `things` replaced two metrics."""
+
 
 @click.command(help=__doc__)
 @click.argument("file", metavar="[FILE]", default=FILE, type=click.Path(path_type=Path))
@@ -45,7 +53,7 @@ def command(file: Path) -> None:
     for folder in ADDED[Paths].values():
         (file.parent / folder).mkdir(parents=True, exist_ok=True)
     if gone:
-        print(f"{file}: taken out, since results have fixed places now: {', '.join(gone)}")
+        print(f"{file}: taken out, since they are no settings any more: {', '.join(gone)}")
     if added:
         print(f"{file}: added, with values that change nothing: {', '.join(added)}")
 
@@ -53,15 +61,22 @@ def command(file: Path) -> None:
 def without_former(text: str) -> tuple[str, list[str]]:
     """The text without keys that are none any more, and those keys."""
     content = YAML().load(text)
-    paths = content.get("paths") if isinstance(content, dict) else None
-    if not isinstance(paths, CommentedMap):
-        return text, []
-    gone = [key for key in FORMER_PATHS if key in paths]
+    places = {key: place for key in FORMER if (place := _line(content, key)) is not None}
     lines = text.splitlines(keepends=True)
     # Whole lines go, so that everything else, comments too, stays byte for byte.
-    places = {paths.lc.key(key)[0] for key in gone}
-    after = "".join(line for number, line in enumerate(lines) if number not in places)
-    return after, [f"paths.{key}" for key in gone]
+    after = "".join(line for number, line in enumerate(lines) if number not in places.values())
+    return after, [".".join(key) for key in places]
+
+
+def _line(content: object, key: tuple[str, ...]) -> int | None:
+    """The line of a key that stands on one of its own, None where it is not there."""
+    *sections, last = key
+    for section in sections:
+        content = content.get(section) if isinstance(content, CommentedMap) else None
+    if not isinstance(content, CommentedMap) or last not in content or content.fa.flow_style():
+        return None
+    line: int = content.lc.key(last)[0]
+    return line
 
 
 def with_added(text: str) -> tuple[str, list[str]]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from sprite_lora.art.grid import cells_of, fitted
+from sprite_lora.art.grid import brought_to, cells_of, even_grid
 from sprite_lora.art.grid_find import FoundGrid, find_grid
 from sprite_lora.art.palette import Palette, palette_of
 from sprite_lora.art.sprite import Pixels
@@ -37,7 +37,7 @@ class Realigned(NamedTuple):
         if self.found.kind == "other":
             rows, columns = self.found.grid.shape
             size, wanted = f"{self.found.period[1]:.3g} px", f"{len(self.cells)}x{len(self.cells)}"
-            return f"drawn with {columns}x{rows} cells of about {size}; cut or filled up at its edges to {wanted}"
+            return f"drawn with {columns}x{rows} cells of about {size}; brought to {wanted}"
         return ""
 
 
@@ -45,10 +45,12 @@ def realigned(pixels: Pixels, art_pixels: int) -> Realigned:
     """(height, width, 3) sRGB bytes to art_pixels x art_pixels cells, each in its median colour.
 
     On the picture's own grid (see `art.grid_find`). A shifted drawing gives the cells of the one that is not shifted.
-    One with more cells than wanted loses those at its edges, one with fewer repeats them, equally on both sides.
+    One with more cells than wanted loses those at its edges, one with fewer repeats them; where the number is another
+    one by more than a quarter, each place takes the cell that lies there.
     """
     found = find_grid(pixels, (art_pixels, art_pixels))
-    return Realigned(fitted(cells_of(pixels, found.grid), art_pixels, art_pixels), found)
+    wanted = even_grid(pixels.shape[0], pixels.shape[1], art_pixels, art_pixels)
+    return Realigned(brought_to(cells_of(pixels, found.grid), found.grid, wanted), found)
 
 
 def sprite_of(pixels: Pixels, art_pixels: int, merge: float) -> Palette:

@@ -14,6 +14,12 @@ Cuts = NDArray[np.float64]
 ROUNDING = 1e-6
 """Pixels: a place that is a pixel's edge in exact arithmetic counts to the pixel behind it."""
 
+FLAT = 8.0
+"""Mean difference of an edge's cells from their median, of 255, up to which it is of one colour."""
+
+FAR = 0.25
+"""Share of the wanted number of cells by which another number may differ for its cells to be kept as they are."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -61,17 +67,34 @@ def resampled(cells: Pixels, own: Grid, wanted: Grid) -> Pixels:
 
 
 def fitted(cells: Pixels, rows: int, columns: int) -> Pixels:
-    """Cells cut off on both sides, or those of the edges repeated, to rows x columns: no cell changes its shape."""
+    """Cells cut off at the edges, or those of the edges repeated, to rows x columns: no cell changes its shape.
+
+    At the edge that is of one colour, background most likely, where only one of two is; else at both, equally.
+    """
     for axis, wanted in enumerate((rows, columns)):
-        missing = wanted - cells.shape[axis]
-        start = abs(missing) // 2
-        if missing < 0:
-            cells = cells.take(np.arange(start, start + wanted), axis=axis)
-        else:
-            width = [(0, 0)] * 3
-            width[axis] = (start, missing - start)
-            cells = np.pad(cells, width, mode="edge")
+        first, last = 0, cells.shape[axis] - 1
+        before = after = 0
+        while last - first + 1 > wanted:
+            at_first = _at_first(cells, axis, (first, last), first < cells.shape[axis] - 1 - last)
+            first, last = first + at_first, last - (not at_first)
+        while last - first + 1 + before + after < wanted:
+            at_first = _at_first(cells, axis, (first, last), before < after)
+            before, after = before + at_first, after + (not at_first)
+        cells = cells.take([first] * before + list(range(first, last + 1)) + [last] * after, axis=axis)
     return cells
+
+
+def _at_first(cells: Pixels, axis: int, edges: tuple[int, int], otherwise: bool) -> bool:
+    """Whether the first edge is the one of one colour; `otherwise` where both are, or neither."""
+    lines = cells.take(edges, axis=axis).swapaxes(0, axis).astype(np.int16)
+    flat = np.abs(lines - np.median(lines, axis=1, keepdims=True)).mean(axis=(1, 2)) <= FLAT
+    return bool(flat[0]) if flat[0] != flat[1] else otherwise
+
+
+def brought_to(cells: Pixels, own: Grid, wanted: Grid) -> Pixels:
+    """As many cells of a picture's own grid as another one has: fitted, or resampled where far more or fewer."""
+    far = any(abs(have - want) > want * FAR for have, want in zip(own.shape, wanted.shape, strict=True))
+    return resampled(cells, own, wanted) if far else fitted(cells, *wanted.shape)
 
 
 def _inside(cuts: Cuts, side: int) -> NDArray[np.intp]:

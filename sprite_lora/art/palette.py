@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from sprite_lora.art.colour import oklab
 
+MOST_HELD = 1024
+"""Colours whose distances are all held at once; a noisy picture of 128 x 128 cells has 16,384."""
+
 
 class Palette(NamedTuple):
     """Colours by how many cells they cover, most first, and which of them each cell has."""
@@ -49,16 +52,23 @@ def palette_of(cells: NDArray[np.uint8], tolerance: float) -> Palette:
 
 
 def _groups(lab: NDArray[np.float64], counts: NDArray[np.intp], tolerance: float) -> NDArray[np.intp]:
-    # No matrix of all pairs is held: a noisy picture of 128 x 128 cells has 16,384 colours.
+    def near(rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """1 for each of all colours that is within `tolerance` of one of `rows`, else 0: (rows, colours)."""
+        squares = [(lab[rows, axis][:, None] - lab[:, axis]) ** 2 for axis in range(3)]
+        return np.asarray(np.sqrt(squares[0] + squares[1] + squares[2]) <= tolerance, dtype=np.float32)
+
+    everything = np.arange(len(lab))
+    held = near(everything) if len(lab) <= MOST_HELD else None
     group = np.full(len(lab), -1, dtype=np.intp)
-    weight = counts.astype(np.float64)
-    mass = np.concatenate([_near(lab, rows, tolerance) @ weight for rows in _blocks(np.arange(len(lab)))])
+    weight = counts.astype(np.float32)  # whole numbers, whose sums it holds exactly
+    mass = np.concatenate([(near(rows) if held is None else held[rows]) @ weight for rows in _blocks(everything)])
     number = 0
     while (mass > 0).any():
-        taken = _near(lab, np.array([mass.argmax()]), tolerance)[0] * mass > 0
+        best = mass.argmax()
+        taken = (near(np.array([best]))[0] if held is None else held[best]) * mass > 0
         group[taken] = number
         for rows in _blocks(np.flatnonzero(taken)):
-            mass -= weight[rows] @ _near(lab, rows, tolerance)
+            mass -= weight[rows] @ (near(rows) if held is None else held[rows])
         mass[taken] = 0
         number += 1
     return group
@@ -66,12 +76,6 @@ def _groups(lab: NDArray[np.float64], counts: NDArray[np.intp], tolerance: float
 
 def _blocks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     return np.array_split(rows, -(-len(rows) // 256))
-
-
-def _near(lab: NDArray[np.float64], rows: NDArray[np.intp], tolerance: float) -> NDArray[np.float64]:
-    """1 for each of all colours that is within `tolerance` of one of `rows`, else 0: (rows, colours)."""
-    squares = [(lab[rows, axis][:, None] - lab[:, axis]) ** 2 for axis in range(3)]
-    return np.asarray(np.sqrt(squares[0] + squares[1] + squares[2]) <= tolerance, dtype=np.float64)
 
 
 def _medians(colours: NDArray[np.uint8], group: NDArray[np.intp], size: NDArray[np.intp]) -> NDArray[np.uint8]:

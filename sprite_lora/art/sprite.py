@@ -43,11 +43,14 @@ def to_cells(image: Pixels, rows: int, columns: int | None = None) -> Pixels:
     if height % rows or width % columns or not height or not width:
         raise SpriteLoraError(f"a picture of {width}x{height} pixels has no {columns}x{rows} cells of whole pixels")
     down, across = height // rows, width // columns
-    cells = image.reshape(rows, down, columns, across, 3).transpose(0, 2, 4, 1, 3)
-    flat = np.array(cells, order="C").reshape(rows, columns, 3, down * across)
     middle = (down * across - 1) // 2
-    flat.partition(middle, axis=3)
-    return np.ascontiguousarray(flat[..., middle])
+    cells = np.empty((rows, columns, 3), dtype=np.uint8)
+    for row, strip in zip(cells, image.reshape(rows, down, columns, across, 3), strict=True):
+        # numpy partitions numbers of 32 bits seven times as fast as bytes.
+        flat = np.array(strip.transpose(1, 3, 0, 2), dtype=np.uint32, order="C").reshape(columns, 3, down * across)
+        flat.partition(middle, axis=2)
+        row[...] = flat[..., middle]
+    return cells
 
 
 def enlarge(cells: Pixels, factor: int) -> Pixels:

@@ -138,7 +138,7 @@ GRID = Metric[None](
     fault="other grid",
     sentence="cells are {cell_found:.3g} px, package.resolution expects {cell_expected:.3g}",
     cost="of a picture: cells of another size than expected, or shifted",
-    weight=0.5,
+    weight=0.35,
     measure=lambda view, _learned, _scales: differences(view),
     quality=likeness,
 )

@@ -14,7 +14,7 @@ from sprite_lora.scoring.metric import EpochMetric, Metric
 from sprite_lora.scoring.palette import PALETTE
 from sprite_lora.scoring.sameness import SAMENESS
 from sprite_lora.scoring.stray import STRAY
-from sprite_lora.scoring.structure import STRUCTURE
+from sprite_lora.scoring.structure.metric import STRUCTURE
 from sprite_lora.scoring.things.metric import THINGS
 
 PICTURE_METRICS: tuple[Metric[Any], ...] = (

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sprite_lora.art.colour import oklab
-from sprite_lora.art.grid import cells_of, even_grid, resampled
+from sprite_lora.art.grid import brought_to, cells_of, even_grid
 from sprite_lora.art.grid_find import FoundGrid, found_on
 from sprite_lora.art.grid_steps import Walk, walk
 from sprite_lora.art.palette import Palette, palette_of
@@ -27,8 +27,7 @@ class View:
     cells: Pixels
     """(art_pixels, art_pixels, 3) sRGB, the median colour of each cell.
 
-    Of a picture with another number of cells: for each place on the expected grid, the own cell that lies there. So
-    places compare with those of training sprites, and no colours are mixed.
+    Of a picture with another number of cells: brought to this number, as `finish` does (art.grid.brought_to).
     """
 
     cells_lab: NDArray[np.float64]
@@ -57,6 +56,6 @@ def view(pixels: Pixels, prompt: str, art_pixels: int, tolerance: float) -> View
     found = found_on(seen, (art_pixels, art_pixels))
     cells = cells_of(pixels, found.grid)
     if found.kind == "other":
-        cells = resampled(cells, found.grid, even_grid(pixels.shape[0], pixels.shape[1], art_pixels, art_pixels))
+        cells = brought_to(cells, found.grid, even_grid(pixels.shape[0], pixels.shape[1], art_pixels, art_pixels))
     lab = oklab(cells)
     return View(seen, found, cells, lab, palette_of(cells, tolerance), contours(lab, tolerance), prompt)

@@ -97,7 +97,9 @@ def _choice_marks(epoch: EpochScore, facts: Facts) -> Iterable[Mark]:
 def _cell(epoch: Epoch, picture: PictureScore | None, facts: Facts) -> Cell:
     if picture is None:
         return Cell(None, "", "", "", (), (), ())
-    sentences = [f"{remark.word.capitalize()}: {remark.sentence}." for remark in picture.remarks if remark.word != NAMED]
+    sentences = [
+        f"{remark.word.capitalize()}: {remark.sentence}." for remark in picture.remarks if remark.word != NAMED
+    ]
     who = "Untouched base" if epoch == 0 else f"Epoch {epoch}"
     if picture.named:
         sentences.append(f"Named: {' | '.join(thing.sentence for thing in picture.named)}.")
@@ -109,7 +111,9 @@ def _cell(epoch: Epoch, picture: PictureScore | None, facts: Facts) -> Cell:
         alt=" ".join([f"{who}, prompt {picture.name}, score {points(picture.score)} of 10.", *sentences]),
         score=points(picture.score),
         marks=tuple(Mark(remark.word, remark.sentence) for remark in grave),
-        others=tuple(Mark(remark.word, remark.sentence, "") for remark in others if not (wrong and remark.word == NAMED)),
+        others=tuple(
+            Mark(remark.word, remark.sentence, "") for remark in others if not (wrong and remark.word == NAMED)
+        ),
         wrong=wrong,
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sprite_lora.art.grid import Grid, cell_colours, cells_of, even_grid, fitted, resampled
+from sprite_lora.art.grid import Grid, brought_to, cell_colours, cells_of, even_grid, fitted, resampled
 from sprite_lora.art.sprite import enlarge, to_cells
 
 
@@ -55,9 +55,26 @@ def test_another_number_of_cells_is_laid_on_the_wanted_ones(cells):
     assert np.array_equal(resampled(cells[1:20, :21], outside, wanted)[0], cells[1][centre]), "the nearest one"
 
 
-def test_fitted_cuts_off_or_repeats_the_edges(cells):
+def test_fitted_cuts_off_or_repeats_both_edges(cells):
     assert np.array_equal(fitted(cells, 20, 21), cells[2:22, 1:22])
     more = fitted(cells, 27, 24)
     assert np.array_equal(more[1:25], cells)
     assert np.array_equal(more[0], cells[0])
     assert np.array_equal(more[26], cells[23])
+
+
+def test_fitted_takes_and_gives_where_the_background_is(cells):
+    """Of a bust, whose body reaches the lower edge."""
+    bust = cells.copy()
+    bust[:4] = (20, 160, 60)
+    assert np.array_equal(fitted(bust, 27, 24)[3:], bust)
+    assert np.array_equal(fitted(bust, 27, 24)[0], bust[0])
+    assert np.array_equal(fitted(bust, 21, 24), bust[3:])
+    assert np.array_equal(fitted(bust, 18, 24), bust[4:22]), "the four rows of background, then below"
+
+
+def test_far_more_cells_are_resampled(cells):
+    own, wanted = even_grid(512, 512, 24, 24), even_grid(512, 512, 12, 12)
+    assert np.array_equal(brought_to(cells, own, wanted), cells[1::2, 1::2])
+    near = even_grid(512, 512, 22, 22)
+    assert np.array_equal(brought_to(cells, own, near), fitted(cells, 22, 22))

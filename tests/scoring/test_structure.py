@@ -5,7 +5,8 @@ import pytest
 
 from benchmarks import attacks
 from sprite_lora.scoring.sprites import sprites as gathered
-from sprite_lora.scoring.structure import STRUCTURE, learn, shifted
+from sprite_lora.scoring.structure.learned import garbled, learn, shifted
+from sprite_lora.scoring.structure.metric import STRUCTURE
 from sprite_lora.scoring.view import view
 
 
@@ -70,6 +71,14 @@ def test_shifts_are_all_one_cell_moves():
     assert moved.shape == (9, 6, 5, 3)
     assert (moved[4] == lab).all()
     assert (moved[0][1:, 1:] == lab[:-1, :-1]).all()
+
+
+@pytest.mark.parametrize("side", [2, 5, 24, 25])
+def test_a_garbled_sprite_has_the_same_cells_elsewhere(side):
+    cells = np.random.default_rng(0).random((side, side, 3)).astype(np.float32)
+    changed = garbled(cells, np.random.default_rng(1))
+    assert sorted(map(tuple, changed.reshape(-1, 3))) == sorted(map(tuple, cells.reshape(-1, 3)))
+    assert (changed != cells).any() == (side > 5)
 
 
 @pytest.mark.parametrize("number", [2, 3, 7])

@@ -53,6 +53,14 @@ def test_what_needs_no_change_gets_none(text):
     assert with_added(text) == (text, [])
 
 
+def test_weights_of_metrics_that_are_gone_are_taken_out():
+    own = (ROOT / "params.yaml").read_text()
+    gone = "    layout: 0.5            # of a picture\n    background: 0.3\n"
+    former = own.replace("    stray: 0.3", gone + "    stray: 0.3", 1)
+    assert former != own
+    assert without_former(former) == (own, ["score.lost.layout", "score.lost.background"])
+
+
 LATER = ("vae", "network_weights", "max_train_steps", "save_every_n_steps", "zero_terminal_snr")
 
 

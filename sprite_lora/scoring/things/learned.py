@@ -23,6 +23,12 @@ MOST_SPRITES = 256
 SURE = 0.7
 """Chance from which a thing counts as drawn as asked; below 1 - SURE it counts as drawn otherwise."""
 
+EVEN = 0.5
+"""Chance where one sign speaks for a thing and another one against it."""
+
+BEARS = 0.3
+"""Share of a thing's place that bears its colour from which it is not called missing."""
+
 
 @dataclass(frozen=True)
 class Thing:
@@ -62,17 +68,26 @@ class Things:
         def answer(shows: Shows, chance: float | None, drawn: str = "") -> Answer:
             return Answer(thing=asked.thing, asked=asked.text, shows=shows, drawn=drawn, chance=chance)
 
+        def drawn_as(chance: float, best: str) -> Answer:
+            """Nothing is drawn otherwise than asked whose own word fits best."""
+            if chance <= 1 - SURE and best in asked.how:
+                return answer("unsure", EVEN)
+            return answer(shows(chance), chance, best)
+
         there = thing.there.worth.of(thing.there.of(alike)) if thing.there else None
-        if there is not None and there <= 1 - SURE:
+        if thing.there and there is not None and there <= 1 - SURE:
+            around = fits.over(thing.there.where)[0]
+            if any(around[WORDS.index(word)] >= BEARS for word in asked.colours):
+                return answer("unsure", EVEN)
             return answer("missing", there)
         if thing.colour and asked.colours:
             evidence = thing.colour.of(fits)
             chance = thing.colour.worth.of(max(float(evidence[WORDS.index(word)]) for word in asked.colours))
-            return answer(shows(chance), chance, WORDS[int(evidence.argmax())])
+            return drawn_as(chance, WORDS[int(evidence.argmax())])
         if checks := [thing.how[word] for word in asked.how if word in thing.how]:
             chance = float(np.mean([check.worth.of(check.of(alike)) for check in checks]))
             best = max(thing.how, key=lambda word: thing.how[word].worth.of(thing.how[word].of(alike)))
-            return answer(shows(chance), chance, best)
+            return drawn_as(chance, best)
         if there is not None:
             return answer("yes" if there >= SURE else "unsure", there)
         return answer("unseen", None)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from runner_cases import USER, Box, Near, answer, free_port
+from filelock import FileLock
+from runner_cases import USER, WORKER, Box, Near, answer, free_port
 
 
 def require_programs(*names: str) -> None:
@@ -34,6 +35,10 @@ def daemon(*command: str | Path, log: Path, user: str = "root") -> subprocess.Po
     )
 
 
+USERS = FileLock("/run/sprite-lora-users.lock")
+"""useradd and userdel fail where another one is at work."""
+
+
 def remove_user() -> None:
     """The machine's user with its processes and its home, an earlier run's too."""
     for line in Path("/proc/mounts").read_text().splitlines():
@@ -44,10 +49,11 @@ def remove_user() -> None:
     end = time.monotonic() + 20
     while subprocess.run(["pgrep", "-u", USER], capture_output=True).returncode == 0 and time.monotonic() < end:
         time.sleep(0.05)
-    subprocess.run(["userdel", "-rf", USER], check=False, capture_output=True)
+    with USERS:
+        subprocess.run(["userdel", "-rf", USER], check=False, capture_output=True)
 
 
-PACKAGES = Path("/run/sprite-lora-packages")
+PACKAGES = Path(f"/run/sprite-lora-packages{WORKER}")
 
 
 def packages_for(user: str) -> Path:
@@ -76,8 +82,9 @@ def box(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ssh")
     home = Path(f"/home/{USER}")
     remove_user()
-    subprocess.run(["useradd", "-m", "-d", str(home), "-s", "/bin/bash", USER], check=True)
-    subprocess.run(["usermod", "-p", "*", USER], check=True)  # no password, but not locked
+    with USERS:
+        subprocess.run(["useradd", "-m", "-d", str(home), "-s", "/bin/bash", USER], check=True)
+        subprocess.run(["usermod", "-p", "*", USER], check=True)  # no password, but not locked
     for name in ("host", "client"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
     port = free_port()

@@ -79,15 +79,15 @@ def test_a_shifted_drawing_yields_the_same_sprite(shift):
         )
 
 
-def test_cells_of_another_size_are_kept_and_filled_up_at_the_edges():
-    """24 pixels a cell in a picture of 512: 21 whole cells, one more above and two below, left and right likewise."""
+def test_cells_of_another_size_are_kept_and_filled_up_with_background():
+    """24 pixels a cell in a picture of 512: 21 whole cells. Left is background, and right hair: three more left."""
     cells = cells_of(SPRITES[0])
     cut = realigned(enlarge(cells, 24)[:512, :512], 24)
-    assert np.array_equal(cut.cells[1:22, 1:22], cells[:21, :21])
+    assert np.array_equal(cut.cells[1:22, 3:], cells[:21, :21])
     assert np.array_equal(cut.cells[0], cut.cells[1])
-    assert np.array_equal(cut.cells[:, 23], cut.cells[:, 21])
+    assert np.array_equal(cut.cells[:, 0], cut.cells[:, 3])
     assert cut.record == {"grid": {"cell": [24.0, 24.0], "start": [0.0, 0.0], "cells": [21, 21]}}
-    assert cut.words == "drawn with 21x21 cells of about 24 px; cut or filled up at its edges to 24x24"
+    assert cut.words == "drawn with 21x21 cells of about 24 px; brought to 24x24"
 
 
 def test_more_colours_than_a_palette_holds():

@@ -103,7 +103,9 @@ def test_hostile_text_is_escaped_everywhere(run_folder, edit_json, hostile):
     def spoil_prompts(scores):
         for epoch in scores["epochs"]:
             epoch["drawn"][0]["prompt"] = f"pixel art, 24x24, {hostile}"
-            spoil(epoch["drawn"][0]["remarks"])
+            spoil([remark for remark in epoch["drawn"][0]["remarks"] if remark["word"] != "not as asked"])
+            for thing in epoch["drawn"][0]["named"]:
+                thing["sentence"] = hostile
 
     clean = Elements(written(run_folder))
     for name in ("validate", "select"):
@@ -155,7 +157,7 @@ def test_what_is_wrong_stands_in_words(run_folder):
     assert images["Epoch 3, prompt lad_blue"].endswith("Copy: 96% of the figure is training sprite lad_012.")
     assert images["Epoch 1, prompt lady_green"].endswith(
         "Palette: 34 colours cover 95 % of the cells; training sprites have 6 to 13. "
-        "Background: not the colour that the prompt names."
+        "Named: blue eyes: yes | solid green background: drawn teal."
     )
     titles = {attributes["title"] for tag, attributes in page.found if tag == "span" and "title" in attributes}
     assert "40% of its pictures, by how close they are, are training sprites" in titles
@@ -184,8 +186,9 @@ def test_long_names_break_at_underscores_and_stay_escaped():
     assert breakable("lady_<b>_x") == "lady_<wbr>&lt;b&gt;_<wbr>x"
 
 
-def test_named_things_that_are_drawn_otherwise_stand_under_the_picture(page):
+def test_named_things_that_are_drawn_otherwise_stand_under_the_picture(run_folder):
     """All answers are said with the enlarged picture."""
+    page = written(run_folder)
     assert '<span class="wrong">solid green background: drawn teal</span>' in page
     assert '<span class="wrong">blue eyes' not in page
     assert "Named: blue eyes: yes | solid green background: drawn teal." in page

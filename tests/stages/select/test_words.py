@@ -26,10 +26,10 @@ def said(rule, words):
 
 
 def test_margin_noise_reason_and_gain_are_said(epoch, said):
-    trained = [epoch(1, [8, 8.5], palette=0.5), epoch(2, [9, 9.1]), epoch(3, [5, 6])]
+    trained = [epoch(1, [8, 8.5], things=0.5), epoch(2, [9, 9.1]), epoch(3, [5, 6])]
     why, mind = said(trained, epoch(0, [2, 2]))
     assert "Epoch 2 scores 9.05 of 10, 0.80 above the next, epoch 1 (standard error of the difference" in why
-    assert "What sets it above epoch 1: a palette like the training sprites' (0.90 against 0.50)." in why
+    assert "What sets it above epoch 1: things drawn as the prompts name them (0.90 against 0.50)." in why
     assert "The untouched base scores 2.00: the LoRA gains 7.05." in why
     assert mind == ""
 

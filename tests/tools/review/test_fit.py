@@ -21,7 +21,7 @@ from tools.review.command import command
 from tools.review.fit import fit_weights
 from tools.review.weights import words, write_weights
 
-VARIED = ("palette", "layout")
+VARIED = ("palette", "detail")
 PROMPTS = [f"prompt{number}" for number in range(6)]
 
 
@@ -62,14 +62,14 @@ def test_what_people_look_at_gets_the_weight(trained, score):
     fit = fit_weights(rank(answers(trained, lambda qualities: qualities["palette"]), trained), score)
     assert set(fit.fitted) == set(VARIED), "what is the same everywhere keeps its weight"
     assert fit.fitted["palette"] > fit.today["palette"]
-    assert fit.fitted["layout"] < fit.today["layout"] - 0.2
+    assert fit.fitted["detail"] < fit.today["detail"] - 0.2
     assert fit.better
     assert fit.after > 0.85 * fit.pairs > fit.before
     assert fit.gained - fit.lost == fit.after - fit.before
     assert fit.chance < 0.05
     said = words(fit)
     assert f"in {fit.after} of {fit.pairs} pairs" in said
-    assert "layout        0.50" in said
+    assert "detail        0.40" in said
 
 
 def test_people_who_judge_as_the_score_does_change_little_and_gain_nothing(trained, score):
@@ -100,10 +100,10 @@ def test_only_the_weights_of_params_yaml_change(tmp_path):
     own = (ROOT / "params.yaml").read_text()
     file = tmp_path / "params.yaml"
     file.write_text(own)
-    write_weights({"palette": 0.61, "layout": 0.0}, file)
+    write_weights({"palette": 0.61, "detail": 0.0}, file)
     changed = [(a, b) for a, b in zip(own.split("\n"), file.read_text().split("\n"), strict=True) if a != b]
     assert [(a.split("#")[1], b.split("#")[1]) for a, b in changed] == [(a.split("#")[1],) * 2 for a, _ in changed]
-    assert [b.split("#")[0].strip() for _, b in changed] == ["palette: 0.61", "layout: 0"]
+    assert [b.split("#")[0].strip() for _, b in changed] == ["palette: 0.61", "detail: 0"]
     without = "\n".join(line for line in own.split("\n") if "    palette:" not in line)
     file.write_text(without)
     write_weights({"palette": 0.61}, file)
@@ -130,8 +130,8 @@ def test_the_command_writes_only_what_it_is_told_to_and_what_is_better(fitted_pr
     assert "palette" in CliRunner().invoke(command, ["--fit"], catch_exceptions=False).output
     assert params.read_text() == before
     assert "dvc repro scores anew" in CliRunner().invoke(command, ["--fit", "--write"], catch_exceptions=False).output
-    assert load(Score).lost.of("layout") < score.lost.of("layout")
-    with pytest.raises(SpriteLoraError, match="made with other weights of palette, layout"):
+    assert load(Score).lost.of("detail") < score.lost.of("detail")
+    with pytest.raises(SpriteLoraError, match="made with other weights of palette, detail"):
         CliRunner().invoke(command, ["--fit"], catch_exceptions=False)
     params.write_text(before)
     answers(trained, lambda qualities: picture_score(qualities, 1, score)).write()
