@@ -13,7 +13,7 @@ from sprite_lora.kohya.train_params import FLAGS
 OF_PACKAGE = tuple(name for name, row in FLAGS.items() if row.section == "package")
 """Keys of the section `package` that change what is trained."""
 
-SAMPLING = ("seed", "seeds", "steps", "guidance_scale", "scheduler", "negative_prompt", "network_mul", "size")
+SAMPLING = ("seed", "steps", "guidance_scale", "scheduler", "negative_prompt", "network_mul", "size")
 """How prompts are drawn."""
 
 AFTER = ("validate", "score", "select", "finish", "report")
@@ -104,6 +104,9 @@ def from_params(
     train, package = _section(content, "train"), _section(content, "package")
     sample, paths = _section(content, "sample"), _section(content, "paths")
     prompts = sample.get("prompts")
+    sampling = {key: sample[key] for key in SAMPLING if key in sample}
+    if sample.get("seeds"):
+        sampling["seed"] = sample["seeds"]
     given, unknown = given_settings(train, package) | {"num_reg_images": regularisation}, {}
     vae = external_vae(Path(str(paths["vae"]))) if paths.get("vae") else None
     # Git keeps no empty folder, so one that is not there may be it.
@@ -125,7 +128,7 @@ def from_params(
         captions=captions or Captions(certainty="unknown"),
         prompts=Prompts(
             texts={str(key): str(text) for key, text in prompts.items()} if isinstance(prompts, Mapping) else None,
-            sampling={key: sample[key] for key in SAMPLING if key in sample},
+            sampling=sampling,
         ),
         software={"trainer": str(train["backend"])} if "backend" in train else {},
         others=_flat({section: held for section in AFTER if (held := _section(content, section))}),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sprite_lora.bases.sample_params import Sample
+from sprite_lora.bases.seeds_params import SampleSeeds
 from sprite_lora.core.params import section_problems
 from sprite_lora.dataset.package_params import Package
 from sprite_lora.kohya.flags import NOT_COMPARED, SPEED
@@ -281,7 +281,7 @@ def _sampling(work: _Import, found: dict[str, Any]) -> Iterator[tuple[str, Any]]
             work.refuse("sample_sampler", value, "sample.scheduler has no such sampler")
         elif name == "scheduler":
             yield name, SAMPLERS[value]
-        elif not section_problems(Sample, work.content["sample"] | {name: numbers(value)[0]}):
+        elif not section_problems(SampleSeeds, work.content["sample"] | {name: numbers(value)[0]}):
             yield name, numbers(value)[0]
 
 

@@ -66,3 +66,11 @@ def test_settings_captions_and_prompts_that_changed(committed):
     assert "lad_1 pixel art, lad, red hat pixel art, lad, blue hat" in said
     assert "Captions: 1 changed, 0 added, 0 removed, 1 as before." in said
     assert 'New prompt: "pixel art, a <b>bold</b> prompt"' in said
+
+
+def test_several_seeds_in_the_place_of_one(committed):
+    def change(params):
+        params["sample"]["seeds"] = [42, 43]
+
+    said = committed(change, {"lad_1": "pixel art, lad, red hat", "lady_1": "pixel art, lady"})
+    assert re.search(r"sample\.seed 42 42, 43 ", said)
