@@ -16,6 +16,10 @@ settings.register_profile("deep", deadline=None, suppress_health_check=IGNORED)
 settings.load_profile("project")
 
 
+# Each test process multiplies matrices alone: threads of its own would wait for those of the others.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def pytest_configure(config):
     """On a machine with a GPU everything but `-m gpu` runs on the CPU, as it does elsewhere."""
     if "gpu" not in config.option.markexpr.replace("not gpu", ""):

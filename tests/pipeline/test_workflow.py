@@ -91,7 +91,7 @@ def test_steps_train_store_and_ask_for_a_merge(job, short_run, tmp_path):
     assert "reports/select.json" in shown
     assert "github-actions[bot]" in shown
     body = (job.said / "body").read_text()
-    assert body.startswith("### Epoch ")
+    assert body.startswith("### None is usable; least bad is epoch ")
     assert "(https://git.invalid/me/lora/blob/train/17-1/reports/report.html)" in body
     assert (job.said / "summary").read_text() == body
     assert "pr create --base main --head train/17-1" in (job.said / "gh").read_text()
