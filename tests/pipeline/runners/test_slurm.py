@@ -185,6 +185,25 @@ def test_killed_here_and_started_again(training, cluster, short_run):
     assert (training.project.root / losses).read_bytes() == (short_run.root / losses).read_bytes()
 
 
+def test_disk_full_in_training(training, short_run):
+    """The disk of the training state fills up: the trainer's words are seen, and with room again it goes on."""
+    state = training.project.root / "state/train"
+    state.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "none", state], check=True)
+    try:
+        run = training.start(*TRAIN)
+        training.wait_for_epoch()
+        subprocess.run(["dd", "if=/dev/zero", f"of={state}/filler", "bs=1M"], capture_output=True)
+        assert run.wait(240) != 0
+        assert "free space: " in training.said, training.said
+        assert not (training.project.root / "outputs/checkpoints").exists()
+        (state / "filler").unlink()
+        assert "resuming after step 3 of 6" in training.run(*TRAIN).stdout
+        assert training.project.tensors() == short_run.tensors()
+    finally:
+        subprocess.run(["umount", "-l", state], check=True)
+
+
 def test_cancelled_job_is_named(training):
     run = training.start(*TRAIN)
     training.wait_for("state/run/train-*/job")

@@ -35,6 +35,7 @@ async def sources(page: Tab) -> list[str]:
     return list(await page.tell("Array.from(document.querySelectorAll('.rating img'), (image) => image.src)"))
 
 
+@pytest.mark.slow
 def test_thirty_pairs_by_keys_change_the_ranking(project, trained, epoch_of, tmp_path):
     async def rate(address: str) -> list[str]:
         async with tab(tmp_path / "profile") as page:
