@@ -22,7 +22,7 @@ from sprite_lora.results.scores import EpochScore, Scores
 from sprite_lora.results.selection import Selection
 from stages.select.paired import differences
 
-SHOWN = ("palette", "stray", "detail", "layout", "background", "copies")
+SHOWN = ("palette", "stray", "detail", "structure", "things", "copies")
 
 
 def table(epochs: Sequence[EpochScore], selected: float) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from benchmarks import attacks
-from benchmarks.score_real import right_order
+from benchmarks.score_real import CAPTIONS, right_order
 from sprite_lora.art.grid import cell_colours
 from sprite_lora.art.image_file import read_image
 from sprite_lora.art.sprite import Pixels, composite, enlarge
@@ -32,7 +32,6 @@ from sprite_lora.scoring.view import view
 ART_PIXELS = 24
 WHITE = (255, 255, 255)
 LABELS = Path(__file__).parent / "labels/real.csv"
-VERSION = "2025-11-10T1714"
 GOOD, BAD = 4, 2.5
 """Ratings from which, and up to which, a picture is."""
 THINGS = ("hair", "eyes", "skin", "background")
@@ -151,7 +150,7 @@ def learn(sprites: dict[str, Pixels], captions: dict[str, str], score: Score) ->
 
 
 def main() -> None:
-    folder, version = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else VERSION
+    folder, version = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else CAPTIONS
     score = load(Score)
     sprites = {
         file.stem: cell_colours(composite(read_image(file), WHITE), ART_PIXELS)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.score_real ../shared/real
 
-The folder holds images/ (the training sprites) and outputs/ with outputs.csv (run, epoch, prompt).
+The folder holds images/ (the training sprites), their captions and outputs/ with outputs.csv (run, epoch, prompt).
 Prints every picture with what took points from it, the mean score per run and per epoch, and how many pairs of a LoRA's
 picture and one that is off the grid or black are in the right order: by this score, and by two measures in common use.
 """
@@ -26,6 +26,9 @@ from sprite_lora.scoring.view import view
 
 ART_PIXELS = 24
 WHITE = (255, 255, 255)
+CAPTIONS = "2025-11-10T1714"
+"""The version of the captions that the score learns from."""
+
 LORAS = ("perfect", "fixed")
 """Runs whose pictures are sprites, good and less good."""
 
@@ -34,7 +37,9 @@ def learn(folder: Path, score: Score) -> tuple[Training, list[Verdict]]:
     """The ruler, and the training sprites' own verdicts at 8 pixels per cell."""
     files = sorted((folder / "images").glob("*.png"))
     cells = [cell_colours(composite(read_image(file), WHITE), ART_PIXELS) for file in files]
-    ruler = training([file.stem for file in files], [view(c, "", ART_PIXELS, score.tolerance) for c in cells], score)
+    captions = [(folder / f"captions/{CAPTIONS}/{file.stem}.txt").read_text().strip() for file in files]
+    views = [view(c, caption, ART_PIXELS, score.tolerance) for c, caption in zip(cells, captions, strict=True)]
+    ruler = training([file.stem for file in files], views, score)
     return ruler, [judge(view(enlarge(c, 8), "", ART_PIXELS, score.tolerance), ruler, score) for c in cells]
 
 
@@ -61,7 +66,7 @@ def main() -> None:
     score = load(Score)
     ruler, sprites = learn(folder, score)
     marks = np.array([sprite.score for sprite in sprites])
-    print(f"training sprites: mean {marks.mean():.2f}, worst {marks.min():.2f}, {ruler.copy_limits}")
+    print(f"training sprites: mean {marks.mean():.2f}, worst {marks.min():.2f}, {ruler.copy_limits.plain:.3f}")
     runs: dict[str, list[Verdict]] = defaultdict(list)
     epochs: dict[tuple[str, int], list[Verdict]] = defaultdict(list)
     print("\nscore  copies nearest  cost (points of 10 that each metric alone would take)")

@@ -7,7 +7,7 @@ from PIL import Image
 
 from sprite_lora.art.grid import brought_to, cells_of, even_grid
 from sprite_lora.art.grid_find import FoundGrid, find_grid
-from sprite_lora.art.palette import Palette, palette_of
+from sprite_lora.art.palette import Palette
 from sprite_lora.art.sprite import Pixels
 
 
@@ -51,14 +51,6 @@ def realigned(pixels: Pixels, art_pixels: int) -> Realigned:
     found = find_grid(pixels, (art_pixels, art_pixels))
     wanted = even_grid(pixels.shape[0], pixels.shape[1], art_pixels, art_pixels)
     return Realigned(brought_to(cells_of(pixels, found.grid), found.grid, wanted), found)
-
-
-def sprite_of(pixels: Pixels, art_pixels: int, merge: float) -> Palette:
-    """(height, width, 3) sRGB bytes to art_pixels x art_pixels cells, colours within `merge` (OKLab) made one.
-
-    Each cell takes its median colour, then near-identical colours take the one that most of their cells are near.
-    """
-    return palette_of(realigned(pixels, art_pixels).cells, merge)
 
 
 def drawn_colours(pixels: Pixels) -> int:

@@ -7,7 +7,8 @@ from PIL import Image
 from places import ROOT
 
 from sprite_lora.art.colour import distance
-from sprite_lora.art.finishing import drawn_colours, indexed, realigned, sprite_of
+from sprite_lora.art.finishing import drawn_colours, indexed, realigned
+from sprite_lora.art.palette import palette_of
 from sprite_lora.art.sprite import enlarge
 from sprite_lora.core.errors import SpriteLoraError
 from sprite_lora.dataset.manifest import Item, Manifest
@@ -21,6 +22,11 @@ SPRITES = sorted((ROOT / "data").glob("*.png"))[::20]
 
 def cells_of(path):
     return np.asarray(Image.open(path).convert("RGB"))
+
+
+def sprite_of(pixels, art_pixels, merge):
+    """As the stage makes it."""
+    return palette_of(realigned(pixels, art_pixels).cells, merge)
 
 
 def drawn(cells, factor=8, noise=2.0):
